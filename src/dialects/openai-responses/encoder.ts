@@ -122,7 +122,7 @@ export class ResponsesEncoder implements ReplyEncoder {
       event: (type, fields) => this.#event(type, fields),
       delta: (type, place, delta, more) => this.#delta(type, place, delta, more),
     };
-    return new ItemWriter(sink, this.#reply.id, this.#memo.textTools);
+    return new ItemWriter(sink, this.#reply.id, this.#memo);
   }
 
   get #folded(): AssistantMessage {

@@ -8,9 +8,13 @@ import { isJsonObject, type JsonObject } from "../../platform/json-object.ts";
 import { sourceOfBase64, sourceOfUrl } from "../machine/attachments.ts";
 import { callOfText } from "../machine/calls.ts";
 import { badRequest, Refusal } from "../refusal.ts";
+import { flatName, TOOL_SEARCH } from "./call-forms.ts";
 
 /** Items of tools that the server ran, and of thinking: the provider behind the gateway has its own. */
 const DROPPED: readonly unknown[] = ["reasoning", "web_search_call", "file_search_call", "code_interpreter_call"];
+
+/** Items that are not part of the conversation: see `addedTools`, and the options of a request. */
+const SETTINGS: readonly unknown[] = ["additional_tools", "configuration_update"];
 
 /** Returns the item with an id, as the response that holds it shows it; `undefined` when there is none. */
 export type ItemOf = (id: string) => unknown;
@@ -38,6 +42,21 @@ export function referencesIn(input: unknown): readonly string[] {
     .filter((id) => id !== undefined);
 }
 
+/** Tools that an item of the input adds to those of the request, and their place. */
+export interface AddedTools {
+  readonly tools: unknown;
+  readonly at: string;
+}
+
+/** Returns the tools that items of `input` add: those that a search for tools has found, and others. */
+export function addedTools(input: unknown): readonly AddedTools[] {
+  if (typeof input === "string") return [];
+  return itemsIn(input).flatMap((item, index) => {
+    const adds = isJsonObject(item) && (item.type === "additional_tools" || item.type === "tool_search_output");
+    return adds ? [{ tools: item.tools ?? [], at: `input[${index}].tools` }] : [];
+  });
+}
+
 function itemsIn(input: unknown): readonly unknown[] {
   if (Array.isArray(input)) return input as readonly unknown[];
   throw badRequest("`input` must be a string or an array of items.");
@@ -59,12 +78,18 @@ function addItem(turns: Turns, item: unknown, at: string): void {
   switch (type) {
     case "message":
       return addMessage(turns, item, at);
+    case "agent_message":
+      return turns.add({ role: "user", content: partsIn(item.content, `${at}.content`).map(partOf) });
     case "function_call":
       return turns.call(callOf(item, at));
     case "custom_tool_call": {
       const input = stringIn(item, "input", at);
-      return turns.call({ id: stringIn(item, "call_id", at), name: stringIn(item, "name", at), arguments: { input } });
+      return turns.call({ id: stringIn(item, "call_id", at), name: nameIn(item, at), arguments: { input } });
     }
+    case "tool_search_call":
+      return isOfProgram(item) ? turns.call(searchOf(item, at)) : undefined;
+    case "tool_search_output":
+      return isOfProgram(item) ? turns.result(stringIn(item, "call_id", at), foundText(item, at), []) : undefined;
     case "function_call_output":
     case "custom_tool_call_output":
       return addOutput(turns, item, at);
@@ -73,7 +98,7 @@ function addItem(turns: Turns, item: unknown, at: string): void {
         ? turns.picture({ data: item.result, mediaType: "image/png" })
         : undefined;
     default:
-      if (DROPPED.includes(type)) return;
+      if (DROPPED.includes(type) || SETTINGS.includes(type)) return;
       throw badRequest(`\`${at}.type\` ${JSON.stringify(type) ?? "is missing and"} is not supported.`);
   }
 }
@@ -81,9 +106,36 @@ function addItem(turns: Turns, item: unknown, at: string): void {
 /** Some clients parse the arguments. */
 function callOf(item: JsonObject, at: string): ToolCall {
   const { arguments: args } = item;
-  const [id, name] = [stringIn(item, "call_id", at), stringIn(item, "name", at)];
+  const [id, name] = [stringIn(item, "call_id", at), nameIn(item, at)];
   if (isJsonObject(args)) return { id, name, arguments: args };
   return callOfText(id, name, typeof args === "string" ? args : "");
+}
+
+function nameIn(item: JsonObject, at: string): string {
+  return flatName(item.namespace, stringIn(item, "name", at));
+}
+
+/** A search that OpenAI's server ran has no call. */
+function isOfProgram({ call_id }: JsonObject): boolean {
+  return call_id !== undefined && call_id !== null;
+}
+
+function searchOf(item: JsonObject, at: string): ToolCall {
+  return { id: stringIn(item, "call_id", at), name: TOOL_SEARCH, arguments: item.arguments ?? {} };
+}
+
+/** The tools themselves are among those of the call: see `addedTools`. */
+function foundText({ tools }: JsonObject, at: string): string {
+  if (!Array.isArray(tools)) throw badRequest(`\`${at}.tools\` must be an array.`);
+  const names = namesOf(tools, undefined);
+  return names.length === 0 ? "No tools were found." : `These tools can be called now: ${names.join(", ")}`;
+}
+
+function namesOf(tools: readonly unknown[], namespace: string | undefined): readonly string[] {
+  return tools.filter(isJsonObject).flatMap(({ type, name, tools: inner }) => {
+    if (typeof name !== "string") return [];
+    return type === "namespace" && Array.isArray(inner) ? namesOf(inner, name) : [flatName(namespace, name)];
+  });
 }
 
 function addMessage(turns: Turns, { role, content }: JsonObject, at: string): void {
@@ -137,6 +189,8 @@ function partOf({ part, at }: NamedPart): ContentPart {
     case "output_text":
     case "text":
       return { type: "text", text: stringIn(part, "text", at) };
+    case "encrypted_content": // words between agents: arguments of calls, which this server does not encrypt
+      return { type: "text", text: stringIn(part, "encrypted_content", at) };
     case "input_image":
     case "image_url": {
       const { image_url: url } = part;
@@ -217,7 +271,8 @@ class Turns {
 
   result(toolCallId: string, content: string, attached: readonly ContentPart[]): void {
     this.#closeReply();
-    this.#messages.push({ role: "tool", toolCallId, content });
+    const pointer = attached.length > 0 && content === "" ? "The result is attached below." : content;
+    this.#messages.push({ role: "tool", toolCallId, content: pointer });
     this.#attached.push(...attached);
   }
 

@@ -4,6 +4,7 @@ import type { AssistantMessage, Citation } from "../../contract/message.ts";
 import type { TokenUsage } from "../../contract/usage.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
 import type { MachineReply } from "../machine/dialect.ts";
+import { searchArguments } from "./call-forms.ts";
 import type { ResponsesMemo } from "./request.ts";
 
 /** One item of the output. `isOver`: it is complete. */
@@ -18,12 +19,15 @@ export type Item =
       isOver: boolean;
     }
   | { readonly type: "reasoning"; readonly id: string; text: string; isOver: boolean }
-  /** A call of a function; of a tool whose input is plain text, when `type` says so. */
+  /** A call of a function; of a tool whose input is plain text, or a search for tools, when `type` says so. */
   | {
-      readonly type: "function_call" | "custom_tool_call";
+      readonly type: "function_call" | "custom_tool_call" | "tool_search_call";
       readonly id: string;
       readonly callId: string;
+      /** The name that the model knows. */
       readonly name: string;
+      /** The fields of the wire that name the tool. */
+      readonly names: JsonObject;
       /** The JSON of the arguments so far. */
       text: string;
       isOver: boolean;
@@ -49,9 +53,13 @@ export function wireItem(item: Item, open: ItemStatus): JsonObject {
     case "reasoning":
       return { id, type, summary: item.text === "" ? [] : [summaryPart(item.text)] };
     case "function_call":
-      return { id, type, status, arguments: item.text, call_id: item.callId, name: item.name };
+      return { id, type, status, arguments: item.text, call_id: item.callId, ...item.names };
     case "custom_tool_call":
-      return { id, type, status, call_id: item.callId, name: item.name, input: isOver ? plainInput(item.text) : "" };
+      return { id, type, status, call_id: item.callId, ...item.names, input: isOver ? plainInput(item.text) : "" };
+    case "tool_search_call": {
+      const args = isOver ? searchArguments(item.text) : {};
+      return { id, type, status, execution: "client", call_id: item.callId, arguments: args };
+    }
     case "web_search_call":
       return { id, type, status, action: item.action };
     case "image_generation_call":
@@ -69,7 +77,7 @@ export function summaryPart(text: string): JsonObject {
   return { type: "summary_text", text };
 }
 
-/** Returns the plain text in the arguments of a call: see `RequestedTools.textTools`. */
+/** Returns the plain text in the arguments of a call: see `CallForms.textTools`. */
 export function plainInput(json: string): string {
   try {
     const { input } = JSON.parse(json) as { readonly input?: unknown };

@@ -10,7 +10,8 @@ import { withoutUndefined } from "../../platform/without-undefined.ts";
 import { effortOf } from "../machine/effort.ts";
 import { booleanOf, countOf, numberOf, stringOf } from "../machine/fields.ts";
 import { badRequest } from "../refusal.ts";
-import { type ItemOf, messagesOf, referencesIn } from "./input.ts";
+import type { CallForms } from "./call-forms.ts";
+import { addedTools, type ItemOf, messagesOf, referencesIn } from "./input.ts";
 import { toolsOf } from "./tools.ts";
 
 /** A request for a response. */
@@ -43,11 +44,9 @@ export interface References {
 }
 
 /** The facts of a request that its response repeats on every connection. Plain data. */
-export interface ResponsesMemo {
+export interface ResponsesMemo extends CallForms {
   /** Fields of the response object, as the request said them. */
   readonly echo: JsonObject;
-  /** The names of the tools whose input is plain text. */
-  readonly textTools: readonly string[];
 }
 
 /** The response to a request without these fields repeats them so, as OpenAI's server does. */
@@ -95,7 +94,8 @@ export function requestOf(body: unknown): ResponsesRequest {
   const isStored = booleanOf(body.store, "`store`") ?? true;
   if (isBackground && !isStored) throw badRequest("`background` needs `store: true`.");
   if (body.input === undefined) throw badRequest("`input` is missing.");
-  const { options: tools, textTools } = toolsOf(body.tools, body.tool_choice);
+  const { options: tools, forms } = toolsOf(body.tools, addedTools(body.input), body.tool_choice);
+  const update = updateIn(body.input);
   return {
     model,
     ...conversationIn(body.input),
@@ -103,15 +103,15 @@ export function requestOf(body: unknown): ResponsesRequest {
     previous,
     options: {
       ...samplingOf(body),
-      ...reasoningOf(body.reasoning),
-      ...outputOf(body.text),
+      ...reasoningOf(update.reasoning ?? body.reasoning),
+      ...outputOf(update.text ?? body.text),
       ...cacheOf(body),
       ...tools,
     },
     isStreamed: booleanOf(body.stream, "`stream`") ?? false,
     isBackground,
     isStored,
-    memo: { echo: echoOf(body), textTools },
+    memo: { echo: echoOf(body), ...forms },
   };
 }
 
@@ -119,6 +119,17 @@ function conversationIn(input: unknown): Pick<ResponsesRequest, "messages" | "re
   const ids = referencesIn(input);
   if (ids.length === 0) return { messages: messagesOf(input) };
   return { messages: [], references: { ids, messagesWith: (itemOf) => messagesOf(input, itemOf) } };
+}
+
+/** Items change settings of the conversation from their place on; the last one that names a setting holds. */
+function updateIn(input: unknown): { readonly reasoning?: unknown; readonly text?: unknown } {
+  if (!Array.isArray(input)) return {};
+  const updates = (input as readonly unknown[])
+    .filter(isJsonObject)
+    .filter(({ type }) => type === "configuration_update");
+  const last = (name: "reasoning" | "text"): unknown =>
+    updates.findLast((update) => isJsonObject(update[name]))?.[name];
+  return withoutUndefined({ reasoning: last("reasoning"), text: last("text") });
 }
 
 /** A string; also a list of items, in which only text can be meant. */

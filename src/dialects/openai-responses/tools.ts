@@ -5,38 +5,33 @@
 
 import type { SearchParameters, SendOptions, Tool, ToolChoice } from "../../contract/options.ts";
 import { isJsonObject, type JsonObject } from "../../platform/json-object.ts";
-import { badRequest } from "../refusal.ts";
+import { badRequest, type Refusal } from "../refusal.ts";
+import { type CallForms, flatName, type SpacedName, TOOL_SEARCH } from "./call-forms.ts";
+import type { AddedTools } from "./input.ts";
 
 /** The tools that a request may use. */
 export interface RequestedTools {
   readonly options: Pick<SendOptions, "tools" | "toolChoice" | "search">;
-  /** The names of tools whose input is plain text. The model gets them as functions with the one argument `input`. */
-  readonly textTools: readonly string[];
+  /** How their calls are written. */
+  readonly forms: CallForms;
 }
 
 const WEB_SEARCH = /^web_search(?:_preview)?(?:_\d{4}_\d{2}_\d{2})?$/;
 
 /**
- * Reads `tools` and `tool_choice`.
+ * Reads `tools`, those that items of the input add, and `tool_choice`.
+ * @param added the lists of tools in the input, in their order: see `addedTools`
  * @throws {Refusal} 400 that names a tool that only OpenAI's own servers have
  */
-export function toolsOf(given: unknown, choice: unknown): RequestedTools {
-  if (given !== undefined && given !== null && !Array.isArray(given)) throw badRequest("`tools` must be an array.");
-  const tools: Tool[] = [];
-  const textTools: string[] = [];
-  let search: SearchParameters | undefined;
-  for (const [index, item] of ((given ?? []) as readonly unknown[]).entries()) {
-    const at = `tools[${index}]`;
-    if (!isJsonObject(item)) throw badRequest(`\`${at}\` must be an object.`);
-    const { type } = item;
-    if (type === "function") tools.push(functionOf(item, at));
-    else if (type === "custom") {
-      const tool = textToolOf(item, at);
-      tools.push(tool);
-      textTools.push(tool.name);
-    } else if (typeof type === "string" && WEB_SEARCH.test(type)) search = searchOf(item);
-    else throw badRequest(`\`${at}.type\` ${JSON.stringify(type) ?? "is missing and"} is not supported.`);
+export function toolsOf(given: unknown, added: readonly AddedTools[], choice: unknown): RequestedTools {
+  const lists = [{ tools: given ?? [], at: "tools" }, ...added];
+  const read = new ToolList(lists.some(({ tools }) => Array.isArray(tools) && tools.some(isClientSearch)));
+  for (const { tools, at } of lists) {
+    if (!Array.isArray(tools)) throw badRequest(`\`${at}\` must be an array.`);
+    for (const [index, item] of (tools as readonly unknown[]).entries()) read.add(item, `${at}[${index}]`, undefined);
   }
+  const { search, forms } = read;
+  const tools = [...read.tools.values()];
   const { choice: toolChoice, allowed, searches } = choiceOf(choice);
   const usable = allowed ? tools.filter(({ name }) => allowed.includes(name)) : tools;
   return {
@@ -45,8 +40,79 @@ export function toolsOf(given: unknown, choice: unknown): RequestedTools {
       ...(toolChoice !== undefined && usable.length > 0 && { toolChoice }),
       ...(search && choice !== "none" && { search: searches ? { ...search, mode: "on" } : search }),
     },
-    textTools,
+    forms,
   };
+}
+
+/** Collects tools by the names that the model knows. A tool that is given again replaces the earlier one. */
+class ToolList {
+  readonly tools = new Map<string, Tool>();
+  readonly #textTools = new Set<string>();
+  readonly #spaces: Record<string, SpacedName> = {};
+  #toolSearch: string | undefined;
+  search: SearchParameters | undefined;
+  readonly #isSearched: boolean;
+
+  /** @param isSearched whether the program finds deferred tools for the model, and adds those that it has found */
+  constructor(isSearched: boolean) {
+    this.#isSearched = isSearched;
+  }
+
+  get forms(): CallForms {
+    return {
+      textTools: [...this.#textTools],
+      ...(Object.keys(this.#spaces).length > 0 && { spaces: this.#spaces }),
+      ...(this.#toolSearch !== undefined && { toolSearch: this.#toolSearch }),
+    };
+  }
+
+  /** @param about precedes the tool's own description */
+  add(item: unknown, at: string, namespace: string | undefined, about = ""): void {
+    if (!isJsonObject(item)) throw badRequest(`\`${at}\` must be an object.`);
+    const { type } = item;
+    // An item that the search has found says also that it is deferred.
+    if (item.defer_loading === true && this.#isSearched && at.startsWith("tools[")) return;
+    if (type === "function") this.#name(functionOf(item, at), namespace, about);
+    else if (type === "custom") this.#textTools.add(this.#name(textToolOf(item, at), namespace, about));
+    else if (namespace !== undefined) throw unsupported(type, at);
+    else if (type === "namespace") this.#addSpace(item, at);
+    else if (type === "tool_search") this.#addToolSearch(item, at);
+    else if (typeof type === "string" && WEB_SEARCH.test(type)) this.search = searchOf(item);
+    else throw unsupported(type, at);
+  }
+
+  /** The first tool of a namespace describes the namespace as well. */
+  #addSpace({ name, description, tools }: JsonObject, at: string): void {
+    if (typeof name !== "string" || name === "") throw badRequest(`\`${at}.name\` must be a string.`);
+    if (!Array.isArray(tools)) throw badRequest(`\`${at}.tools\` must be an array.`);
+    const about = typeof description === "string" && description !== "" ? `${name}: ${description}` : "";
+    for (const [index, tool] of (tools as readonly unknown[]).entries()) {
+      this.add(tool, `${at}.tools[${index}]`, name, index === 0 ? about : "");
+    }
+  }
+
+  /** A search that OpenAI's server would run is not needed: the model gets all tools at once. */
+  #addToolSearch(item: JsonObject, at: string): void {
+    if (!isClientSearch(item)) return;
+    this.#toolSearch = this.#name(functionOf({ ...item, name: TOOL_SEARCH }, at), undefined);
+  }
+
+  #name(tool: Tool, namespace: string | undefined, about = ""): string {
+    const name = flatName(namespace, tool.name);
+    this.#textTools.delete(name);
+    if (name !== tool.name && namespace !== undefined) this.#spaces[name] = { namespace, name: tool.name };
+    const description = [about, tool.description].filter((text) => text).join("\n\n");
+    this.tools.set(name, { ...tool, name, ...(description !== "" && { description }) });
+    return name;
+  }
+}
+
+function isClientSearch(item: unknown): boolean {
+  return isJsonObject(item) && item.type === "tool_search" && item.execution === "client";
+}
+
+function unsupported(type: unknown, at: string): Refusal {
+  return badRequest(`\`${at}.type\` ${JSON.stringify(type) ?? "is missing and"} is not supported.`);
 }
 
 /** A function, also in the nested form of Chat Completions, which some clients mix in. */
@@ -109,6 +175,10 @@ interface Choice {
   readonly searches?: boolean | undefined;
 }
 
+function nameIn({ name, namespace }: JsonObject): unknown {
+  return typeof name === "string" ? flatName(namespace, name) : undefined;
+}
+
 function choiceOf(given: unknown): Choice {
   if (given === undefined || given === null) return {};
   if (given === "auto" || given === "none" || given === "required") return { choice: given };
@@ -117,11 +187,11 @@ function choiceOf(given: unknown): Choice {
   if (type === "function" || type === "custom") {
     const nested = given[type];
     const named = name ?? (isJsonObject(nested) ? nested.name : undefined);
-    if (typeof named === "string") return { choice: { name: named } };
+    if (typeof named === "string") return { choice: { name: flatName(given.namespace, named) } };
     throw badRequest("`tool_choice.name` must be a string.");
   }
   if (type === "allowed_tools" && Array.isArray(tools)) {
-    const allowed = (tools as readonly unknown[]).map((tool) => (isJsonObject(tool) ? tool.name : undefined));
+    const allowed = (tools as readonly unknown[]).map((tool) => (isJsonObject(tool) ? nameIn(tool) : undefined));
     return { choice: mode === "required" ? "required" : "auto", allowed };
   }
   if (typeof type === "string" && WEB_SEARCH.test(type)) return { searches: true };

@@ -4,6 +4,7 @@ import type { MessageChunk, ToolCallDeltaChunk } from "../../contract/chunk.ts";
 import type { Citation, ProviderToolCall, ToolCall } from "../../contract/message.ts";
 import { isJsonObject, type JsonObject } from "../../platform/json-object.ts";
 import { argumentsText } from "../machine/calls.ts";
+import { type CallForms, namesOnWire } from "./call-forms.ts";
 import { annotationOf, type CallItem, type Item, plainInput, summaryPart, textPart, wireItem } from "./items.ts";
 
 /** Makes events. Each is an empty text for a connection that has got it. */
@@ -13,13 +14,15 @@ export interface EventSink {
   delta(type: string, place: JsonObject, delta: string, more?: JsonObject): string;
 }
 
+const CALL_PREFIX = { function_call: "fc", custom_tool_call: "ctc", tool_search_call: "tsc" } as const;
+
 /** Writes the items of one response. */
 export class ItemWriter {
   readonly items: Item[] = [];
   readonly #sink: EventSink;
   /** The id of the reply, which the ids of its items contain. */
   readonly #reply: string;
-  readonly #textTools: readonly string[];
+  readonly #forms: CallForms;
   /** The open calls, by id. */
   readonly #calls = new Map<string, CallItem>();
   /** Sources that were named before there was a text. */
@@ -27,11 +30,10 @@ export class ItemWriter {
   /** Of the text in the items, in UTF-16 units. */
   #saidLength = 0;
 
-  /** @param textTools the names of the tools whose input is plain text */
-  constructor(sink: EventSink, reply: string, textTools: readonly string[]) {
+  constructor(sink: EventSink, reply: string, forms: CallForms) {
     this.#sink = sink;
     this.#reply = reply;
-    this.#textTools = textTools;
+    this.#forms = forms;
   }
 
   /** Returns the events of a chunk. */
@@ -112,16 +114,18 @@ export class ItemWriter {
     const begun = known ? "" : this.leave() + this.#begin(item);
     this.#calls.set(key, item);
     item.text += argumentsDelta;
-    if (item.type === "custom_tool_call" || argumentsDelta === "") return begun;
+    if (item.type !== "function_call" || argumentsDelta === "") return begun;
     return begun + this.#sink.delta("response.function_call_arguments.delta", this.#place(item), argumentsDelta);
   }
 
   /** Some models make up calls without an id. */
   #newCall(callId: string, name: string): CallItem {
-    const isText = this.#textTools.includes(name);
-    const type = isText ? "custom_tool_call" : "function_call";
-    const id = this.#id(isText ? "ctc" : "fc");
-    return { type, id, callId: callId || `call_${id}`, name, text: "", isOver: false };
+    const { textTools, toolSearch } = this.#forms;
+    const isText = textTools.includes(name);
+    const type = isText ? "custom_tool_call" : name === toolSearch ? "tool_search_call" : "function_call";
+    const id = this.#id(CALL_PREFIX[type]);
+    const names = namesOnWire(name, this.#forms);
+    return { type, id, callId: callId || `call_${id}`, name, names, text: "", isOver: false };
   }
 
   #call(call: ToolCall): string {
@@ -137,9 +141,9 @@ export class ItemWriter {
         text += this.#sink.delta("response.function_call_arguments.delta", place, json);
     } else if (!isObjectJson(item.text)) item.text = json; // the provider has replaced its pieces
     if (item.type === "function_call") {
-      const { name, text: args } = item;
-      text += this.#sink.event("response.function_call_arguments.done", { ...place, name, arguments: args });
-    } else {
+      const { names, text: args } = item;
+      text += this.#sink.event("response.function_call_arguments.done", { ...place, ...names, arguments: args });
+    } else if (item.type === "custom_tool_call") {
       const input = plainInput(item.text);
       if (input !== "") text += this.#sink.delta("response.custom_tool_call_input.delta", place, input);
       text += this.#sink.event("response.custom_tool_call_input.done", { ...place, input });
