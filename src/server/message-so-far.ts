@@ -1,9 +1,9 @@
 /** The entries of a log → the message so far. */
 
 import type { AssistantMessage } from "../contract/message.ts";
-import { chunksOf } from "../stream/complete-source.ts";
 import { Fold } from "../stream/fold.ts";
 import { mergeFacts, type ReplyFacts } from "../stream/reply-facts.ts";
+import { chunksSoFar } from "../stream/rest-of-reply.ts";
 import { estimateInputTokens } from "../tokens/estimate.ts";
 import type { LogEntry, RunHead } from "./log.ts";
 
@@ -21,7 +21,7 @@ export function messageSoFar(head: RunHead, entries: readonly LogEntry[]): Assis
       facts.attempts.splice(0, facts.attempts.length, ...entry.message.metrics.attempts);
       durationMs = entry.message.metrics.durationMs;
     }
-    for (const chunk of isSnapshot ? chunksOf(entry.message) : entry.chunks) {
+    for (const chunk of isSnapshot ? chunksSoFar(entry.message) : entry.chunks) {
       if (chunk.type === "final") continue;
       fold.add(chunk);
       chunks++;

@@ -4,8 +4,8 @@ import type { MessageChunk } from "../contract/chunk.ts";
 import type { AssistantMessage } from "../contract/message.ts";
 import type { ReplyMetrics } from "../contract/metrics.ts";
 import { OutlineRecorder } from "../dialects/outline.ts";
-import { chunksOf } from "../stream/complete-source.ts";
 import { Fold } from "../stream/fold.ts";
+import { chunksSoFar } from "../stream/rest-of-reply.ts";
 import { type EntryId, entryId } from "./entry-id.ts";
 import { sizeOfChunks, sizeOfEntry } from "./entry-size.ts";
 import type { LogEntry, RunHead } from "./log.ts";
@@ -72,7 +72,7 @@ export class RunTranscript {
 
   /** Returns the first entry of a later attempt. */
   takeOver({ message, after }: TakenOver): LogEntry {
-    for (const chunk of chunksOf(message)) this.#fold.add(chunk);
+    for (const chunk of chunksSoFar(message)) this.#fold.add(chunk);
     this.#outline.continuedBy(this.#attempt);
     const order = { outline: this.#outline.parts.slice() };
     return { id: this.#nextId(), type: "snapshot", message, ...(after !== undefined && { after }), ...order };

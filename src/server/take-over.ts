@@ -2,7 +2,7 @@
 
 import type { AssistantMessage } from "../contract/message.ts";
 import type { SendOptions } from "../contract/options.ts";
-import { chunksSoFar, openRest } from "../stream/rest-of-reply.ts";
+import { canGoOn, chunksSoFar, openRest } from "../stream/rest-of-reply.ts";
 import type { LogWriter, RunHead, RunRequest, TurnToKeep } from "./log.ts";
 import type { FollowerParts, LogFollower } from "./log-follower.ts";
 import { readOn } from "./log-pages.ts";
@@ -34,7 +34,7 @@ export function mayBeTakenOver({ continues }: RelaySettings, { request, turn }: 
 export async function takeOver(host: TakeOverHost, { head, feed }: LogFollower, attempt: number): ReturnType<TakeOver> {
   const { log } = host.settings;
   const { request, turn } = head;
-  if (request && !canContinue(messageSoFar(head, feed.entries))) return "never";
+  if (request && !canGoOn(messageSoFar(head, feed.entries))) return "never";
   const writer = host.isDraining() ? undefined : await log.takeOver(head.id, attempt);
   if (!writer) return "notNow";
   const isAll = await readOn(log, feed).then(
@@ -54,26 +54,19 @@ export async function takeOver(host: TakeOverHost, { head, feed }: LogFollower, 
   return "taken";
 }
 
-/**
- * Returns whether a reply can be continued from its log: a call or a medium that was delivered would be made, and
- * billed, a second time.
- */
-function canContinue({ toolCalls, media = [], providerToolCalls = [] }: AssistantMessage): boolean {
-  return toolCalls.length === 0 && media.length === 0 && providerToolCalls.length === 0;
-}
-
 /** Returns the rest of a reply; `undefined` when it cannot be continued. */
 function restSource(
   settings: RelaySettings,
   { messages, options: given }: RunRequest,
   message: AssistantMessage,
 ): RunSource | undefined {
-  if (!canContinue(message)) return undefined;
+  if (!canGoOn(message)) return undefined;
   const { model, ...options } = given;
   const client = clientOf(settings, model);
   const call = {
     messages,
     options: { ...withTools(settings, options) },
+    defaults: client.defaults,
     open: client.sendMessageStream.bind(client),
   };
   return { soFar: chunksSoFar(message), open: (signal) => openRest(call, message, signal) };

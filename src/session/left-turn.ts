@@ -4,6 +4,7 @@
  */
 
 import type { AssistantMessage, AssistantTurn, ToolCall, ToolMessage } from "../contract/message.ts";
+import { canGoOn } from "../stream/rest-of-reply.ts";
 import type { Conversation } from "./conversation.ts";
 import { pendingCalls } from "./history.ts";
 import type { OpenTurn, SessionRecord } from "./record.ts";
@@ -72,21 +73,27 @@ function breakOff(conversation: Conversation, { reply, results }: SeenStep, begu
   if (callsOf(turn).length > 0) return unknown("The store lacks results that the reply answers.");
   if (results.length > 0) return unknown("The store lacks a reply whose tools have run.");
   const { text: stored = "", media = [] } = turn.reply ?? {};
-  if (media.length + (reply.media?.length ?? 0) > 0) return unknown("The reply has media.");
-  if (reply.providerToolCalls) return unknown("The provider has run a tool.");
   const { content, toolCalls } = reply;
   if (toolCalls.length > 0) {
     // No tool begins before its reply is complete: these calls are whole, and more may have been to come.
     if (toolCalls.some(({ id }) => begun.has(id))) return unknown("A tool has begun, and has perhaps run.");
     const usage = turnUsageOf(reply);
-    conversation.record({ type: "reply", message: { role: "assistant", content, toolCalls }, ...(usage && { usage }) });
+    conversation.record({ type: "reply", message: asWhole(reply), ...(usage && { usage }) });
     return { type: "known", calls: toolCalls };
   }
+  if (media.length > 0 || !canGoOn(reply)) return unknown("The reply has media, or the provider has run a tool.");
   const text = stored.startsWith(content) ? stored : content;
   const rewind = text.startsWith(stored) ? 0 : stored.length;
   const rest = rewind > 0 ? text : text.slice(stored.length);
   if (rest !== "") conversation.record({ type: "text", text: rest, ...(rewind > 0 && { rewind }) });
   return { type: "known", calls: [], reply: { ...reply, content: text } };
+}
+
+/** Returns a reply without the parts that were cut. */
+function asWhole({ unfinishedToolCalls: _unfinished, interrupted: _interrupted, ...reply }: AssistantMessage) {
+  const { media: all = [], ...rest } = reply;
+  const media = all.filter(({ partial }) => !partial);
+  return { ...rest, ...(media.length > 0 && { media }) };
 }
 
 function addResults(conversation: Conversation, results: readonly ToolMessage[]): void {

@@ -203,7 +203,8 @@ export class Turn<Output = unknown> {
     const { messages } = this.#request;
     const options: SendOptions = this.#optionsLeft(this.#choice(messages));
     const open = (more: readonly Message[], its: SendOptions) => this.#ask(this.client, more, its);
-    return (await openRest({ messages, options, open }, reply, this.signal)) as MessageStream<Output>;
+    const { defaults } = this.client;
+    return (await openRest({ messages, options, defaults, open }, reply, this.signal)) as MessageStream<Output>;
   }
 
   /** A forced choice in every request would be a loop without end. */

@@ -14,6 +14,7 @@ import { UsageTotal } from "../tokens/usage-total.ts";
 import { asStopped, reportAttempts } from "./attempts-in-flight.ts";
 import { hasAlternative, waitsInVain } from "./idle-alternative.ts";
 import { InnerCall, type InnerCallHost, outerFailure } from "./inner-call.ts";
+import { isSpent } from "./is-spent.ts";
 import type { MessageStream } from "./message-stream.ts";
 import { type Joined, OverlapRemover } from "./overlap-remover.ts";
 import { mergeFacts, type ReplyFacts } from "./reply-facts.ts";
@@ -62,9 +63,8 @@ export class RecoveringSource implements ChunkSource, InnerCallHost {
   #reasoningLength = 0;
   /** A call was begun and not delivered: the next attempt begins it again. */
   #anyOpenCall = false;
-  #anyCall = false;
-  /** A picture is there, or the beginning of a sound: another attempt would make, and bill, another one. */
-  #anyMedia = false;
+  /** A part is there that no further attempt may make again. */
+  #isSpent = false;
   readonly #first: MessageStream;
   #phase: Phase = { status: "waiting" };
   #recoveries = 0;
@@ -168,15 +168,15 @@ export class RecoveringSource implements ChunkSource, InnerCallHost {
           break;
         case "toolCall":
           this.#closeRemover();
-          this.#anyCall = true;
+          this.#isSpent = true;
           this.#push(chunk);
           break;
         case "media":
-          this.#anyMedia ||= !chunk.partial || chunk.append === true;
+        case "providerToolCall":
+          this.#isSpent ||= isSpent(chunk);
           this.#push(chunk);
           break;
         case "toolResult":
-        case "providerToolCall":
           this.#push(chunk);
       }
     }
@@ -270,7 +270,7 @@ export class RecoveringSource implements ChunkSource, InnerCallHost {
   }
 
   #mayRecover({ retryable, kind, phase }: SendError): boolean {
-    return retryable && kind !== "aborted" && phase !== "total" && !this.#anyCall && !this.#anyMedia && !this.#isLast;
+    return retryable && kind !== "aborted" && phase !== "total" && !this.#isSpent && !this.#isLast;
   }
 
   /** Sends the next request. */

@@ -6,6 +6,7 @@ import type { AssistantMessage, Message } from "../contract/message.ts";
 import type { SendOptions } from "../contract/options.ts";
 import { systemClock } from "../platform/clock.ts";
 import { chunksOf } from "./complete-source.ts";
+import { isSpent } from "./is-spent.ts";
 import { loadRecovery, openRecovering } from "./load-recovery.ts";
 import { MessageStream } from "./message-stream.ts";
 import type { RecoverableCall } from "./recovering-source.ts";
@@ -17,6 +18,8 @@ const RETRIES_MS = [0, 1_000, 4_000] as const;
 export interface LeftCall {
   readonly messages: readonly Message[];
   readonly options: SendOptions;
+  /** The client's own options, which apply where `options` has none. */
+  readonly defaults: SendOptions | undefined;
   open(messages: readonly Message[], options: SendOptions): Promise<MessageStream>;
 }
 
@@ -26,7 +29,7 @@ export interface LeftCall {
  * @throws {SendError} when the signal has fired
  */
 export async function openRest(
-  { messages, options, open }: LeftCall,
+  { messages, options, defaults, open }: LeftCall,
   message: AssistantMessage,
   signal: AbortSignal,
 ): Promise<MessageStream> {
@@ -35,7 +38,7 @@ export async function openRest(
   await loadRecovery();
   const call: RecoverableCall = {
     messages,
-    options: { ...options, signal, recover: "continue" },
+    options: { ...restOptions(defaults), ...options, signal, recover: "continue" },
     open: (more, { recover: _once, ...its }) => open(more, its),
     delayMs: ({ retryable, kind }, recoveries) =>
       retryable || kind === "truncated" ? RETRIES_MS[recoveries] : undefined,
@@ -45,9 +48,24 @@ export async function openRest(
   return openRecovering(call, MessageStream.from(brokenOff(message)));
 }
 
-/** Returns the chunks of a reply that is not complete. */
+/** Returns the options on which it depends how a reply is continued. */
+function restOptions({ output, maxOutputTokens }: SendOptions = {}): SendOptions {
+  return { ...(output !== undefined && { output }), ...(maxOutputTokens !== undefined && { maxOutputTokens }) };
+}
+
+/** Returns the chunks of a reply that is not complete, with those of the calls that were begun. */
 export function chunksSoFar(message: AssistantMessage): readonly MessageChunk[] {
-  return chunksOf(message).slice(0, -1);
+  const { toolCalls, unfinishedToolCalls = [] } = message;
+  const begun = unfinishedToolCalls.map(({ id, name, argumentsText: argumentsDelta }, place) => {
+    const index = toolCalls.length + place;
+    return { type: "toolCallDelta", content: "", index, id, name, argumentsDelta, isFinal: false } as const;
+  });
+  return [...chunksOf(message).slice(0, -1), ...begun];
+}
+
+/** Returns whether the rest of a reply may be asked for: nothing of it would be made, or run, twice. */
+export function canGoOn(message: AssistantMessage): boolean {
+  return !chunksSoFar(message).some(isSpent);
 }
 
 /** Returns the error of a reply whose process has ended. */

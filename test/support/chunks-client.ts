@@ -1,27 +1,32 @@
 /** A client whose replies are given chunks, for what no script says. */
 
 import type { ClientWrapper } from "../../src/contract/client.ts";
-import { type AssistantMessage, clientOf, type MessageChunk, MessageStream } from "../../src/index.ts";
+import { type AssistantMessage, clientOf, type Message, type MessageChunk, MessageStream } from "../../src/index.ts";
 import type { Gate } from "../../src/testing/index.ts";
 import { message } from "./exposed.ts";
 
-/** One reply: its chunks, and gates that hold back what follows. */
-export type ChunksReply = readonly (MessageChunk | Gate)[];
+/** One reply: its chunks, gates that hold back what follows, and an error that breaks it. */
+export type ChunksReply = readonly (MessageChunk | Gate | Error)[];
+
+/** A client that keeps the messages of its calls. */
+export type ChunksClient = ClientWrapper & { readonly calls: readonly (readonly Message[])[] };
 
 /** Returns a client that answers each call with the next reply. */
-export function chunksClient(replies: readonly ChunksReply[], end: Partial<AssistantMessage> = {}): ClientWrapper {
-  let calls = 0;
-  return clientOf({
+export function chunksClient(replies: readonly ChunksReply[], end: Partial<AssistantMessage> = {}): ChunksClient {
+  const calls: (readonly Message[])[] = [];
+  const client = clientOf({
     provider: "chunks",
     model: "toy",
     defaults: {},
-    open: async () => MessageStream.from(streamed(replies[calls++] ?? [], end)) as never,
+    open: async (messages) => MessageStream.from(streamed(replies[calls.push(messages) - 1] ?? [], end)) as never,
   });
+  return Object.assign(client, { calls });
 }
 
 async function* streamed(reply: ChunksReply, end: Partial<AssistantMessage>): AsyncGenerator<MessageChunk> {
   let [content, reasoning] = ["", ""];
   for (const item of reply) {
+    if (item instanceof Error) throw item;
     if (!("type" in item)) {
       await item.pass();
       continue;
