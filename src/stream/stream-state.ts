@@ -217,7 +217,8 @@ export class StreamState implements QueueOwner {
     const mode = this.#mode;
     if (mode.status === "muted" && mode.tokensLeft <= 0) return this.stop();
     const isDraining = mode.status !== "reading";
-    if (isDraining && this.#reader !== "loop") queue.clear();
+    // A loop may still begin: what arrived before `stop({ drain })` stays for it.
+    if (this.#reader === "finalMessage") queue.clear();
     if (!queue.isEmpty) queue.deliver();
     if (isDraining || queue.hasWaiter) queue.pull(this.source);
   }
