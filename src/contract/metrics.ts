@@ -9,6 +9,10 @@ export interface Attempt {
   readonly model: string;
   /** From its start to its end, in milliseconds. */
   readonly durationMs: number;
+  /**
+   * `stopped`: its reply was not wanted any more. `timeout`: a limit has passed, of the client, of a wrapper around it
+   * or of a relay.
+   */
   readonly outcome: "answered" | "stopped" | SendErrorKind;
   /** The HTTP status, where a response arrived. */
   readonly status?: number;

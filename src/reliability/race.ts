@@ -16,7 +16,7 @@ import type { MessageStream } from "../stream/message-stream.ts";
 import { mergeFacts, type ReplyFacts } from "../stream/reply-facts.ts";
 import { type ChunkSink, type ChunkSource, NO_SINK, Opening } from "../stream/source.ts";
 import { estimateInputTokens } from "../tokens/estimate.ts";
-import { Runner, type RunnerHost } from "./runner.ts";
+import { type ReleaseReason, Runner, type RunnerHost } from "./runner.ts";
 
 /** Maximum wait for a released or timed-out client to report its attempts, in milliseconds. */
 const LEAVING_LIMIT_MS = 20;
@@ -145,7 +145,7 @@ export class Race implements ChunkSource, RunnerHost {
     this.#end();
     // Before a first chunk the reply is the one whose request is paid for.
     const shown = this.#phase.winner ?? [...this.#runners].find((runner) => runner.isOpen);
-    for (const runner of this.#runners) this.#release(runner);
+    for (const runner of this.#runners) this.#release(runner, "stopped");
     if (shown?.partial) mergeFacts(this.facts, shown.partial);
   }
 
@@ -186,7 +186,7 @@ export class Race implements ChunkSource, RunnerHost {
 
   onSlow(runner: Runner): void {
     if (!this.#startNext()) return;
-    if (this.#rules.slow === "drop") this.#release(runner, { status: "failed", error: runner.slowError() });
+    if (this.#rules.slow === "drop") this.#release(runner, "timeout", { status: "failed", error: runner.slowError() });
     if (this.#wanted) this.pull();
   }
 
@@ -226,15 +226,15 @@ export class Race implements ChunkSource, RunnerHost {
     const { provider, model } = runner.client;
     Object.assign(this.facts, { provider, model, continuesExactly: runner.continuesExactly });
     this.#rules.report?.(runner.client, { status: "first", waitedMs: runner.waitedMs });
-    for (const other of this.#runners) if (other !== runner) this.#release(other);
+    for (const other of this.#runners) if (other !== runner) this.#release(other, "stopped");
   }
 
   /** Its socket closes at once. */
-  #release(runner: Runner, result?: RaceResult): void {
+  #release(runner: Runner, reason: ReleaseReason, result?: RaceResult): void {
     this.#runners.delete(runner);
     runner.pause();
     this.#rules.report?.(runner.client, result ?? this.#resultOf(runner));
-    const leaving = runner.release();
+    const leaving = runner.release(reason);
     if (!leaving) return;
     this.#leaving.add(leaving);
     void leaving.then(() => this.#leaving.delete(leaving));
@@ -298,7 +298,7 @@ export class Race implements ChunkSource, RunnerHost {
   #fail(error: SendError): void {
     if (this.#phase.status === "over") return;
     this.#end();
-    for (const runner of this.#runners) this.#release(runner);
+    for (const runner of this.#runners) this.#release(runner, error.kind === "timeout" ? "timeout" : "stopped");
     const known = error.partial ?? this.#phase.winner?.partial;
     if (known) mergeFacts(this.facts, known);
     const attempts = [...this.#attempts];

@@ -7,7 +7,7 @@ import type { AssistantMessage } from "../contract/message.ts";
 import type { Attempt } from "../contract/metrics.ts";
 import { durationText } from "../contract/timeouts.ts";
 import { MAX_TIMER_MS } from "../platform/clock.ts";
-import { asStopped } from "../stream/attempts-in-flight.ts";
+import { asStopped, asTimedOut } from "../stream/attempts-in-flight.ts";
 import { InnerCall, type InnerCallHost, type OpenInner } from "../stream/inner-call.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
 
@@ -42,6 +42,9 @@ type Reported =
   /** The client was released before it could report. */
   | { readonly status: "placeholder"; readonly attempt: Attempt }
   | { readonly status: "all" };
+
+/** Why a client is released: its reply is not wanted any more, or a limit has passed. */
+export type ReleaseReason = "stopped" | "timeout";
 
 /** Runs one client. */
 export class Runner implements InnerCallHost {
@@ -122,19 +125,24 @@ export class Runner implements InnerCallHost {
   }
 
   /** Closes the client's call at once. Returns when its attempts will be known, if they are not. */
-  release(): Promise<void> | undefined {
+  release(reason: ReleaseReason): Promise<void> | undefined {
+    const before = [...(this.#inner.attempts ?? [])]; // a running stream has its list live
     this.#inner.stop();
     const { attempts } = this.#inner;
+    const report = (): void => {
+      const { attempts: all } = this.#inner;
+      this.report(all && reason === "timeout" ? asTimedOut(all, before) : all);
+    };
     if (attempts) {
-      this.report(attempts);
+      report();
       return undefined;
     }
     const { provider, model } = this.client;
     const durationMs = performance.now() - this.#startedAt;
-    const attempt: Attempt = { provider, model, durationMs, outcome: "stopped" };
+    const attempt: Attempt = { provider, model, durationMs, outcome: reason };
     this.#reported = { status: "placeholder", attempt };
     this.#context.attempts.push(attempt);
-    return this.#opening.then(() => this.report(this.#inner.attempts));
+    return this.#opening.then(report);
   }
 
   /** Puts the client's attempts into the array, in the place of their placeholder. */

@@ -6,8 +6,9 @@
 import type { MessageChunk } from "../contract/chunk.ts";
 import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage } from "../contract/message.ts";
-import type { ReplyMetrics } from "../contract/metrics.ts";
+import type { Attempt, ReplyMetrics } from "../contract/metrics.ts";
 import { Refusal } from "../dialects/refusal.ts";
+import { asTimedOut } from "../stream/attempts-in-flight.ts";
 import { Fold } from "../stream/fold.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
@@ -86,6 +87,8 @@ export class Run {
   #stopReason: StopReason | undefined;
   readonly #transcript: RunTranscript;
   #unwatchedSince: number | undefined;
+  /** The attempts that were over when the run reached its limit. */
+  #attemptsBefore: readonly Attempt[] = [];
   #isLogged = false;
   #refusal: Refusal | undefined;
 
@@ -133,6 +136,9 @@ export class Run {
 
   /** Ends the run here: the provider's connection closes at once. */
   stop(reason: StopReason = "asked"): void {
+    if (!this.#stopReason && this.#phase.status === "reading") {
+      this.#attemptsBefore = [...this.#phase.stream.metrics.attempts];
+    }
     this.#stopReason ??= reason;
     if (this.#stopReason === "handedOver" || this.#stopReason === "lost") this.#parts.source.leave?.();
     const phase = this.#phase;
@@ -262,16 +268,20 @@ export class Run {
       case "handedOver":
       case "lost":
         return undefined;
-      case "tooLong":
+      case "tooLong": {
+        const attempts = asTimedOut(message.metrics.attempts, this.#attemptsBefore);
+        return this.#ended(reason, { ...message, metrics: { ...message.metrics, attempts } });
+      }
       case "tooLarge":
       case "shutdown":
       case "doubled":
-        return this.#reported(
-          endedError(reason, this.head, this.#parts.totalMs).with({
-            partial: { ...message, finishReason: "interrupted" },
-          }),
-        );
+        return this.#ended(reason, message);
     }
+  }
+
+  #ended(reason: Parameters<typeof endedError>[0], message: AssistantMessage): RunEnd {
+    const partial: AssistantMessage = { ...message, finishReason: "interrupted" };
+    return this.#reported(endedError(reason, this.head, this.#parts.totalMs).with({ partial }));
   }
 
   #failed(error: SendError): RunEnd | undefined {

@@ -25,6 +25,17 @@ export function reportAttempts(signal: AbortSignal | undefined, sent: () => read
 }
 
 /**
+ * Returns the attempts as ended by a limit of the wrapper that has released them. `before`: those that were over by
+ * then, which keep their outcome.
+ */
+export function asTimedOut(attempts: readonly Attempt[], before: readonly Attempt[]): readonly Attempt[] {
+  return attempts.map((attempt) => {
+    const wasReleased = attempt.outcome === "stopped" || attempt.outcome === "aborted";
+    return wasReleased && !before.includes(attempt) ? { ...attempt, outcome: "timeout" } : attempt;
+  });
+}
+
+/**
  * Returns the attempts as ended by a stop: the wrapper ended the request, and the caller's own signal has not fired.
  */
 export function asStopped(attempts: readonly Attempt[]): readonly Attempt[] {

@@ -10,6 +10,7 @@ import { parseExact } from "../platform/exact-json.ts";
 import { TextBuffer } from "../platform/text-buffer.ts";
 import { wordsOf } from "../platform/text-of.ts";
 import { issuesText, validate } from "../schema/schema.ts";
+import { asTimedOut } from "./attempts-in-flight.ts";
 import type { ReplyFacts } from "./reply-facts.ts";
 import { type ChunkSink, type ChunkSource, NO_SINK } from "./source.ts";
 
@@ -160,8 +161,11 @@ class ValidatingSource implements ChunkSource, ChunkSink {
       giveUp(new SendError("timeout", message, { provider, model, phase: "total" }));
     };
     const giveUp = (error: SendError): void => {
+      const { attempts } = this.facts;
+      const before = [...attempts];
       offAbort(signal, abort);
       this.#source.close();
+      if (error.kind === "timeout") attempts.splice(0, attempts.length, ...asTimedOut(attempts, before));
       this.fail(error);
     };
     if (signal?.aborted) return abort();

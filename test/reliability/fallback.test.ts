@@ -46,7 +46,7 @@ describe("the next client answers", () => {
     const { message } = await read(fallback([a.client, b.client], { firstChunkWithinMs: 60 }));
     expect(message.content).toBe("B");
     await a.server.requests[0]?.closed;
-    expect(message.metrics.attempts.map(({ outcome }) => outcome)).toEqual(["stopped", "answered"]);
+    expect(message.metrics.attempts.map(({ outcome }) => outcome)).toEqual(["timeout", "answered"]);
   });
 
   test("and the last one has all the time it needs", async () => {

@@ -209,7 +209,9 @@ describe("a run that nobody watches", () => {
 
   test("takes at most `limits.totalMs`", async () => {
     const client = scriptedClient(script);
-    const relay = createRelay({ client, authorize, limits: { totalMs: 30_000 }, onError: () => undefined });
+    const errors: unknown[] = [];
+    const onError = (error: unknown) => errors.push(error);
+    const relay = createRelay({ client, authorize, limits: { totalMs: 30_000 }, onError });
     const viewer = watch(await relay.handle(post({ run: runId(), messages })));
     await vi.advanceTimersByTimeAsync(31_000);
     await viewer.over;
@@ -217,6 +219,7 @@ describe("a run that nobody watches", () => {
       type: "failed",
       error: { kind: "timeout", partial: { content: "a ", finishReason: "interrupted" } },
     });
+    expect(errors).toMatchObject([{ partial: { metrics: { attempts: [{ outcome: "timeout" }] } } }]);
     await client.calls[0]?.closed;
   });
 });

@@ -34,7 +34,9 @@ class HandSource implements ChunkSource {
     this.#onPull?.();
   }
 
+  /** Ends the request under way, as the source of a client does. */
   close(): void {
+    if (!this.closed) this.facts.attempts.push({ provider: "hand", model: "m", durationMs: 1, outcome: "stopped" });
     this.closed = true;
   }
 
@@ -422,6 +424,16 @@ describe("output", () => {
     const error = await done.catch((reason: unknown) => reason);
     expect(error).toMatchObject({ kind: "timeout", phase: "total", retryable: true, partial: { content: "5" } });
     expect((error as SendError).partial?.toolCalls).toEqual([]);
+    slow.answer();
+  });
+
+  test("the request that the total limit ends while a rule is waited for has timed out", async () => {
+    const slow = new SlowSchema();
+    const { stream, source } = open({ tools: [{ name: "weather", parameters: slow }], timeouts: { total: 30 } });
+    const done = stream.finalMessage();
+    source.give(call("1", {}));
+    const error = (await done.catch((reason: unknown) => reason)) as SendError;
+    expect(error.attempts?.map(({ outcome }) => outcome)).toEqual(["timeout"]);
     slow.answer();
   });
 
