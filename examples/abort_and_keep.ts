@@ -1,6 +1,6 @@
 /** Three ways to stop a reply. Each keeps and counts the text so far. */
 
-import { type MessageStream, SendError } from "cloudllm";
+import { completeUsageOf, type MessageStream, SendError } from "cloudllm";
 import { connect } from "./connect.ts";
 
 const client = connect();
@@ -26,7 +26,7 @@ try {
 } catch (error) {
   if (!(error instanceof SendError)) throw error;
   report(`aborted (${error.kind})`, error.partial?.content ?? "");
-  console.log("tokens, counted or estimated:", error.partial?.usage ?? error.partial?.estimatedUsage);
+  console.log("tokens, counted or estimated:", completeUsageOf(error.partial ?? {}));
 }
 
 /** Whether some words have arrived. */

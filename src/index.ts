@@ -101,7 +101,7 @@ export type { JsonSchema, Schema, SchemaIssue, SchemaResult, StandardSchema } fr
 export type { Timeouts } from "./contract/timeouts.ts";
 export type { TokenCount } from "./contract/token-count.ts";
 export { type ToolDefinition, tool } from "./contract/tool.ts";
-export type { TokenUsage } from "./contract/usage.ts";
+export { completeUsageOf, type ReplyUsage, type TokenUsage } from "./contract/usage.ts";
 export type {
   BackgroundReplies,
   Decoder,

@@ -1,11 +1,10 @@
 /** The cost of replies, for people. The prices are loaded for the first priced reply. */
 
-import type { SessionUsage, TurnUsage } from "../index.ts";
+import { completeUsageOf, type SessionUsage, type TurnUsage } from "../index.ts";
 
 /** Returns a text such as `$0.00042`, or `≈$0.00042` for estimated tokens; `undefined` for an unknown price. */
 export async function replyCostOf(reply: TurnUsage): Promise<string | undefined> {
-  // An estimate covers the complete reply, including the reported part of it.
-  const usage = reply.estimatedUsage ?? reply.usage;
+  const usage = completeUsageOf(reply);
   if (!usage) return undefined;
   const { costOf } = await import("../models/index.ts");
   const cost = costOf(usage, reply);
@@ -20,7 +19,7 @@ export async function conversationCostOf({ turns }: SessionUsage): Promise<strin
   let known = 0;
   let about = "";
   for (const turn of turns) {
-    const usage = turn.estimatedUsage ?? turn.usage;
+    const usage = completeUsageOf(turn);
     const cost = usage && costOf(usage, turn);
     if (cost === undefined) continue;
     total += cost;

@@ -1,6 +1,6 @@
 /** The summary of a turn, in one line. */
 
-import type { AssistantMessage, FinishReason, SendError } from "../index.ts";
+import { type AssistantMessage, completeUsageOf, type FinishReason, type SendError } from "../index.ts";
 import { replyCostOf } from "./cost.ts";
 import { withFlags } from "./flags.ts";
 import { quoted } from "./one-line.ts";
@@ -33,7 +33,7 @@ export function statusLineOf(message: AssistantMessage, cost?: string): string {
   const { metrics, model, finishReason, rawFinishReason } = message;
   const { timeToFirstChunkMs, durationMs, outputTokensPerSecond: rate } = metrics;
   const writingMs = durationMs - (timeToFirstChunkMs ?? durationMs);
-  const usage = message.estimatedUsage ?? message.usage;
+  const usage = completeUsageOf(message);
   const about = message.estimatedUsage ? "≈" : "";
   const ending = ENDINGS[finishReason];
   const raw = finishReason === "unknown" && rawFinishReason !== undefined ? ` (${quoted(rawFinishReason)})` : "";

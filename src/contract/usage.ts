@@ -28,3 +28,18 @@ export interface TokenUsage {
    */
   readonly raw?: unknown;
 }
+
+/** The counts of a complete or partial reply, as its message has them. */
+export interface ReplyUsage {
+  readonly usage?: TokenUsage | undefined;
+  readonly estimatedUsage?: TokenUsage | undefined;
+}
+
+/**
+ * Returns the tokens of everything that a reply took: the provider's counts where they cover the complete reply, else
+ * the estimate. The estimate includes the counts that the provider did report: the input of an aborted reply, say.
+ * `undefined` where nothing is known.
+ */
+export function completeUsageOf({ usage, estimatedUsage }: ReplyUsage): TokenUsage | undefined {
+  return estimatedUsage ?? usage; // a message has an estimate only where `usage` is absent or does not cover it
+}

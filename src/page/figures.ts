@@ -1,6 +1,6 @@
 /** The line under a reply: model, time to the first token, tokens, cost. Pure. */
 
-import type { ChatReply } from "../web/index.ts";
+import { type ChatReply, completeUsageOf } from "../web/index.ts";
 
 /** Endings that a person should know about. */
 const ENDINGS: Readonly<Record<string, string>> = {
@@ -18,9 +18,9 @@ const ENDINGS: Readonly<Record<string, string>> = {
  * @param cost in US dollars; absent where it is unknown
  */
 export function figuresOf(reply: ChatReply, cost: number | undefined): string {
-  const { model, metrics, usage, estimatedUsage, finishReason } = reply;
-  const about = estimatedUsage ? "≈" : "";
-  const tokens = (estimatedUsage ?? usage)?.outputTokens;
+  const { model, metrics, finishReason } = reply;
+  const about = reply.estimatedUsage ? "≈" : "";
+  const tokens = completeUsageOf(reply)?.outputTokens;
   return [
     model,
     metrics?.timeToFirstChunkMs !== undefined && `${secondsOf(metrics.timeToFirstChunkMs)} to first token`,
@@ -52,7 +52,8 @@ export interface CostQuestion {
 }
 
 /** Returns the question for the cost of a reply; `undefined` where its tokens or its model are unknown. */
-export function costQuestionOf({ provider, model, usage, estimatedUsage }: ChatReply): CostQuestion | undefined {
-  const tokens = estimatedUsage ?? usage;
-  return provider === undefined || model === undefined || !tokens ? undefined : { provider, model, usage: tokens };
+export function costQuestionOf(reply: ChatReply): CostQuestion | undefined {
+  const { provider, model } = reply;
+  const usage = completeUsageOf(reply);
+  return provider === undefined || model === undefined || !usage ? undefined : { provider, model, usage };
 }

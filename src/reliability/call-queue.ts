@@ -6,6 +6,7 @@ import { SendError, type SendErrorFacts } from "../contract/errors.ts";
 import type { AssistantMessage, Message, RateLimits } from "../contract/message.ts";
 import type { SendOptions } from "../contract/options.ts";
 import { retryPolicyOf } from "../contract/retry-policy.ts";
+import { completeUsageOf } from "../contract/usage.ts";
 import { messagesFault, optionsFault } from "../contract/validate.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import { MAX_TIMER_MS } from "../platform/clock.ts";
@@ -161,9 +162,7 @@ export class CallQueue {
       left = true;
       this.#running--;
       const partial = error instanceof SendError ? error.partial : undefined;
-      const { usage: reported, estimatedUsage } = message ?? partial ?? {};
-      // The usage that a cut reply reported does not cover its end; the estimate does.
-      const usage = estimatedUsage ?? reported;
+      const usage = completeUsageOf(message ?? partial ?? {});
       // A refusal costs nothing.
       correct(usage?.totalTokens ?? 0);
       const asked = error instanceof SendError && error.kind === "rateLimit" ? error.retryAfterMs : undefined;

@@ -1,7 +1,7 @@
 /** The limit on the tokens and the dollars of one turn. */
 
 import type { AssistantMessage } from "../contract/message.ts";
-import type { TokenUsage } from "../contract/usage.ts";
+import { completeUsageOf, type TokenUsage } from "../contract/usage.ts";
 
 /** Returns the cost of tokens in US dollars; `undefined` when it is unknown. `costOf` of `cloudllm/models` is one. */
 export type CostOf = (
@@ -70,7 +70,7 @@ export class BudgetMeter {
   /** Adds a reply that is over. */
   add(reply: Bill): void {
     for (const step of reply.steps ?? [reply]) {
-      const usage = step.estimatedUsage ?? step.usage;
+      const usage = completeUsageOf(step);
       this.#tokens += usage?.totalTokens ?? 0;
       this.#dollars += (usage && this.#costOf(usage, step)) ?? Number.POSITIVE_INFINITY;
     }
@@ -83,7 +83,7 @@ export class BudgetMeter {
 
   /** Returns whether they have, together with the reply that is being read, as far as it has come. */
   isReachedWith({ usage, estimatedUsage, provider, model }: Bill): boolean {
-    const live = estimatedUsage ?? usage;
+    const live = completeUsageOf({ usage, estimatedUsage });
     if (!live) return this.isReached;
     return this.#reaches(live.totalTokens, this.#costAtLeast(live, usage, { provider, model }));
   }

@@ -157,6 +157,7 @@ export class Fold {
 
   #estimateUsage(isRunning: boolean): TokenUsage {
     const { usage, serviceTier = usage?.serviceTier } = this.#facts;
+    const { cachedInputTokens, cacheWriteTokens } = usage ?? {};
     const inputTokens = usage?.inputTokens ?? this.#inputTokens();
     const written = isRunning ? this.#liveTokens() : this.#writtenTokens();
     const outputTokens = Math.max(written + this.#unseenTokens, usage?.outputTokens ?? 0);
@@ -164,6 +165,8 @@ export class Fold {
       inputTokens,
       outputTokens,
       totalTokens: inputTokens + outputTokens,
+      ...(cachedInputTokens !== undefined && { cachedInputTokens }),
+      ...(cacheWriteTokens !== undefined && { cacheWriteTokens }),
       ...(serviceTier !== undefined && { serviceTier }),
     };
   }

@@ -1,7 +1,6 @@
 /** The usage of several attempts at one reply. */
 
-import type { AssistantMessage } from "../contract/message.ts";
-import type { TokenUsage } from "../contract/usage.ts";
+import { completeUsageOf, type ReplyUsage, type TokenUsage } from "../contract/usage.ts";
 
 type Count = Exclude<keyof TokenUsage, "raw" | "serviceTier">;
 
@@ -22,10 +21,10 @@ export class UsageTotal {
   #all: TokenUsage | undefined;
 
   /** Adds a complete or partial reply. */
-  add({ usage, estimatedUsage }: Pick<AssistantMessage, "usage" | "estimatedUsage">): void {
-    if (estimatedUsage) this.#covers = false;
-    this.usage = withMore(this.usage, usage);
-    this.#all = withMore(this.#all, estimatedUsage ?? usage);
+  add(reply: ReplyUsage): void {
+    if (reply.estimatedUsage) this.#covers = false;
+    this.usage = withMore(this.usage, reply.usage);
+    this.#all = withMore(this.#all, completeUsageOf(reply));
     this.estimatedUsage = this.#covers ? undefined : this.#all;
   }
 }

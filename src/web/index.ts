@@ -5,6 +5,7 @@ export type { ClientWrapper, TypedClient } from "../contract/client.ts";
 export { SendError } from "../contract/errors.ts";
 export type { AssistantMessage, Message } from "../contract/message.ts";
 export type { SendOptions } from "../contract/options.ts";
+export { completeUsageOf, type ReplyUsage } from "../contract/usage.ts";
 export type { CallApproval, ChatHistory, ChatList, ChatSummary } from "../dialects/native/wire.ts";
 export type { MessageStream } from "../stream/message-stream.ts";
 export { type ReportWaitingOptions, reportWaiting, type Waiting } from "../stream/report-waiting.ts";

@@ -1,6 +1,6 @@
 /** Compares a streamed and a non-streamed reply to one prompt: how long a person waits for the first word. */
 
-import { type AssistantMessage, type ClientWrapper, type Message, SendError } from "../../index.ts";
+import { type AssistantMessage, type ClientWrapper, completeUsageOf, type Message, SendError } from "../../index.ts";
 import type { ReadyClient } from "../choice.ts";
 import { quoted } from "../one-line.ts";
 import type { Settings } from "../settings.ts";
@@ -96,9 +96,9 @@ async function askStreamed(client: ClientWrapper, messages: readonly Message[], 
   return { firstWordsMs: firstWordsMs ?? totalMs, totalMs, tokens: tokensOf(message) };
 }
 
-function tokensOf({ usage, estimatedUsage }: AssistantMessage): string {
-  if (usage) return String(usage.outputTokens);
-  return estimatedUsage ? `≈${estimatedUsage.outputTokens}` : "?";
+function tokensOf(message: AssistantMessage): string {
+  const { outputTokens = "?" } = completeUsageOf(message) ?? {};
+  return `${message.estimatedUsage ? "≈" : ""}${outputTokens}`;
 }
 
 const MAX_BAR_LENGTH = 60;

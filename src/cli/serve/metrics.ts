@@ -1,6 +1,12 @@
 /** The figures of a server, in the text format of Prometheus. Counts model replies: a turn with tools has several. */
 
-import { type AssistantMessage, type ClientWrapper, SendError, type SendErrorKind } from "../../index.ts";
+import {
+  type AssistantMessage,
+  type ClientWrapper,
+  completeUsageOf,
+  SendError,
+  type SendErrorKind,
+} from "../../index.ts";
 
 /** Upper bounds of the time to the first token, in seconds. */
 const BUCKETS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] as const;
@@ -46,7 +52,7 @@ export class Metrics {
     add(this.#endings, failure === undefined ? (message?.finishReason ?? "unknown") : "failed", 1);
     if (failure !== undefined) add(this.#failures, failure, 1);
     if (!message) return;
-    const usage = message.estimatedUsage ?? message.usage;
+    const usage = completeUsageOf(message);
     for (const [kind, field] of Object.entries(TOKENS)) add(this.#tokens, kind, usage?.[field] ?? 0);
     const { timeToFirstChunkMs: ms } = message.metrics;
     if (ms === undefined) return;

@@ -6,7 +6,7 @@
 
 import type { CitationChunk, MessageChunk, RewindChunk } from "../../contract/chunk.ts";
 import type { AssistantMessage, Citation, ToolCall } from "../../contract/message.ts";
-import type { TokenUsage } from "../../contract/usage.ts";
+import { completeUsageOf, type ReplyUsage, type TokenUsage } from "../../contract/usage.ts";
 import { exactJson, parseExact } from "../../platform/exact-json.ts";
 import { isJson } from "../../platform/json-text.ts";
 import type { DialectBody } from "../dialect.ts";
@@ -193,14 +193,10 @@ function inputOf({ arguments: args, rawArguments }: ToolCall): unknown {
 }
 
 /**
- * The provider's count, or an estimate. Anthropic counts cached input apart, and programs take `input_tokens` of the
- * first event for the size of the request.
+ * Anthropic counts cached input apart, and programs take `input_tokens` of the first event for the size of the request.
  */
-function usageOf(
-  { usage, estimatedUsage }: Pick<Partial<AssistantMessage>, "usage" | "estimatedUsage">,
-  reply: MachineReply,
-): object {
-  const counts: Partial<TokenUsage> = usage ?? estimatedUsage ?? {};
+function usageOf(message: ReplyUsage, reply: MachineReply): object {
+  const counts: Partial<TokenUsage> = completeUsageOf(message) ?? {};
   const {
     inputTokens = reply.inputTokens ?? 0,
     cachedInputTokens = 0,

@@ -6,7 +6,7 @@
 
 import type { MessageChunk, RewindChunk } from "../../contract/chunk.ts";
 import type { AssistantMessage, Citation, Media } from "../../contract/message.ts";
-import type { TokenUsage } from "../../contract/usage.ts";
+import { completeUsageOf, type TokenUsage } from "../../contract/usage.ts";
 import { type DialectBody, jsonBody } from "../dialect.ts";
 import { type CallPart, CallTracker } from "../machine/call-tracker.ts";
 import { argumentsText } from "../machine/calls.ts";
@@ -144,13 +144,12 @@ function callId({ id }: MachineReply, place: number): string {
   return `call_${id}_${place}`;
 }
 
-/** The provider's count, or an estimate. */
-function usageOf({ usage, estimatedUsage }: AssistantMessage, reply: MachineReply): object {
+function usageOf(message: AssistantMessage, reply: MachineReply): object {
   const {
     inputTokens = reply.inputTokens ?? 0,
     outputTokens = 0,
     ...more
-  }: Partial<TokenUsage> = usage ?? estimatedUsage ?? {};
+  }: Partial<TokenUsage> = completeUsageOf(message) ?? {};
   return {
     prompt_tokens: inputTokens,
     completion_tokens: outputTokens,

@@ -1,7 +1,7 @@
 /** The items of a response, as far as they have come, and the response object around them. */
 
 import type { AssistantMessage, Citation } from "../../contract/message.ts";
-import type { TokenUsage } from "../../contract/usage.ts";
+import { completeUsageOf, type TokenUsage } from "../../contract/usage.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
 import type { MachineReply } from "../machine/dialect.ts";
 import { searchArguments } from "./call-forms.ts";
@@ -110,7 +110,7 @@ export function responseObject(
   items: readonly Item[],
 ): JsonObject {
   const open = status === "queued" || status === "in_progress" ? "in_progress" : "incomplete";
-  const usage = message?.usage ?? message?.estimatedUsage;
+  const usage = completeUsageOf(message ?? {});
   return {
     id: responseIdOf(reply.id),
     object: "response",
