@@ -1,8 +1,8 @@
 /**
- * `node scripts/wrap.mjs [--check] [FILE …]`: wraps prose at 120 columns. In Markdown documents that is every paragraph and list item; code
- * blocks, tables, headings and comments stay as they are. In TypeScript files it is every comment that is too wide; the others stay.
- * Without files it takes every document of the repository. `--check` writes nothing: it lists the files that would change, and fails when
- * there is one.
+ * `node scripts/wrap.mjs [--check] [FILE …]`: wraps prose at 120 columns where a line is wider: paragraphs and list
+ * items of Markdown documents, and comments of TypeScript files. Prose that is narrow enough stays as it is, and so do
+ * code blocks, tables and headings. Without files it takes every document of the repository. `--check` writes nothing:
+ * it lists the files that would change, and fails when there is one. `test/documents.test.ts` runs it.
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -33,20 +33,25 @@ if (args.includes("--check") && changed.length > 0) {
   process.exitCode = 1;
 }
 
-/** Every document of the repository. */
+/** Every document that people write. Those of `test/` are data, and `bench/publish.mjs` writes its own. */
 function documents() {
-  const inDocs = readdirSync(join(root, "docs")).map((name) => `docs/${name}`);
-  return [...readdirSync(root), ...inDocs].filter((name) => name.endsWith(".md"));
+  const folders = ["docs", "examples", ...readdirSync(join(root, "tools")).map((name) => `tools/${name}`)];
+  const inFolders = folders.flatMap((folder) => readdirSync(join(root, folder)).map((name) => `${folder}/${name}`));
+  return [...readdirSync(root), ...inFolders].filter((name) => name.endsWith(".md"));
 }
 
-/** The same lines with each paragraph and list item wrapped. */
+/** The same lines with each paragraph and list item wrapped that has a line which is too wide. */
 function wrap(lines, columns) {
   const wrapped = [];
-  /** The paragraph under way: the beginning of its first line, and its text, since code may go over the end of a line. */
+  /**
+   * The paragraph under way: its lines, the beginning of the first, and its text, since code may go over the end of a
+   * line.
+   */
   let paragraph;
   let fence;
   const flush = () => {
-    if (paragraph) wrapped.push(...filled(paragraph, columns));
+    const isWide = paragraph?.lines.some((line) => line.length > columns);
+    if (paragraph) wrapped.push(...(isWide ? filled(paragraph, columns) : paragraph.lines));
     paragraph = undefined;
   };
   for (const line of lines) {
@@ -60,9 +65,11 @@ function wrap(lines, columns) {
     }
     const [, bullet, rest] = ITEM.exec(line) ?? [];
     if (bullet !== undefined || TAG.test(line)) flush();
-    if (bullet !== undefined) paragraph = { start: bullet, text: rest };
-    else if (paragraph) paragraph.text += ` ${line.trim()}`;
-    else paragraph = { start: /^\s*/.exec(line)[0], text: line.trim() };
+    if (bullet !== undefined) paragraph = { start: bullet, text: rest, lines: [line] };
+    else if (paragraph) {
+      paragraph.text += ` ${line.trim()}`;
+      paragraph.lines.push(line);
+    } else paragraph = { start: /^\s*/.exec(line)[0], text: line.trim(), lines: [line] };
   }
   flush();
   return wrapped;

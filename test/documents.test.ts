@@ -3,7 +3,7 @@
  * commands print what they show; their links lead somewhere in the tarball; their words are those of the house.
  */
 
-import { execFile, execFileSync } from "node:child_process";
+import { execFile, execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -169,6 +169,11 @@ describe("every link leads somewhere in the tarball:", () => {
 });
 
 describe("the prose keeps the rules of the house:", () => {
+  test("no document has prose that is wider than 120 columns", () => {
+    const { stderr } = spawnSync(process.execPath, [join(root, "scripts/wrap.mjs"), "--check"], { encoding: "utf8" });
+    expect(stderr).toBe("");
+  });
+
   test.each(documents)("%s", (file) => {
     // Tables of faults are written by the tests that run them.
     const [written = ""] = textOf(file).split("<!-- The table of faults");
