@@ -11,7 +11,7 @@ const SRC = fileURLToPath(new URL("../src/", import.meta.url));
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   platform: [],
   contract: ["platform"],
-  tokens: ["contract", "schema"], // the tokens of a request include its schemas
+  tokens: ["contract", "platform", "schema"], // the tokens of a request include its schemas
   schema: ["contract", "platform"],
   stream: ["contract", "platform", "schema", "tokens"],
   transport: ["contract", "platform"],

@@ -1,10 +1,10 @@
 /** Limits the tokens of one request: selects the latest exchanges that fit. */
 
 import { SendError } from "../contract/errors.ts";
-import type { ContentPart, Message, SystemMessage } from "../contract/message.ts";
+import type { Message, SystemMessage } from "../contract/message.ts";
 import type { SendOptions } from "../contract/options.ts";
-import { bytesOf } from "../platform/base64.ts";
 import { estimateMediaTokens } from "../stream/media-collector.ts";
+import { attachedTextOf } from "../tokens/attached-text.ts";
 import { createTokenCounter, type TokenCounter } from "../tokens/estimate.ts";
 import { schemaTexts } from "../tokens/request-estimate.ts";
 import { latestExchanges } from "./history.ts";
@@ -131,23 +131,12 @@ function countedText(message: Message): string {
       return message.content;
     case "user":
       if (typeof message.content === "string") return message.content;
-      return message.content.map(textOf).join("\n");
+      return message.content.map((part) => attachedTextOf(part) ?? "").join("\n");
     case "assistant": {
       const calls = message.toolCalls ?? [];
       return message.content + calls.map((call) => call.name + JSON.stringify(call.arguments)).join("");
     }
   }
-}
-
-function textOf(part: ContentPart): string {
-  if (part.type === "text") return part.text;
-  return isTextFile(part) ? new TextDecoder().decode(bytesOf(part.data)) : "";
-}
-
-type TextFile = Extract<ContentPart, { readonly type: "file"; readonly data: unknown }>;
-
-function isTextFile(part: ContentPart): part is TextFile {
-  return part.type === "file" && "data" in part && part.mediaType.startsWith("text/");
 }
 
 function attachmentTokensOf(message: Message): number {
@@ -159,7 +148,7 @@ function attachmentTokensOf(message: Message): number {
 function attachmentsOf(message: Message): number {
   if (message.role === "assistant") return message.media?.length ?? 0;
   if (message.role !== "user" || typeof message.content === "string") return 0;
-  return message.content.filter((part) => part.type !== "text" && !isTextFile(part)).length;
+  return message.content.filter((part) => attachedTextOf(part) === undefined).length;
 }
 
 function sumOf(numbers: readonly number[]): number {

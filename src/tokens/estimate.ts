@@ -10,6 +10,7 @@
  */
 
 import type { Message } from "../contract/message.ts";
+import { attachedTextOf } from "./attached-text.ts";
 
 /** Counts the tokens of texts: for budgets and trimming, where an estimate is enough. */
 export interface TokenCounter {
@@ -202,13 +203,13 @@ export function createTokenCounter(): Required<TokenCounter> {
 const TOKENS_PER_MESSAGE = 4;
 
 /**
- * Returns the estimated tokens of a request's messages. Images and files are not counted: their cost depends on the
- * model.
+ * Returns the estimated tokens of a request's messages, inline text files included. Images and other files are not
+ * counted: their cost depends on the model.
  */
 export function estimateInputTokens(messages: readonly Message[]): number {
   const texts = messages.flatMap(({ content }) => {
     if (typeof content === "string") return [content];
-    return content.map((part) => (part.type === "text" ? part.text : ""));
+    return content.map((part) => attachedTextOf(part) ?? "");
   });
   return texts.reduce((sum, text) => sum + estimateTokens(text), messages.length * TOKENS_PER_MESSAGE);
 }

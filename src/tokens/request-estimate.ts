@@ -5,11 +5,12 @@ import type { SendOptions } from "../contract/options.ts";
 import type { JsonSchema, Schema } from "../contract/schema.ts";
 import { optionsFault } from "../contract/validate.ts";
 import { convertedSchema, isStandardSchema, withoutDialect } from "../schema/standard-schema.ts";
+import { attachedTextOf } from "./attached-text.ts";
 import { estimateInputTokens, estimateTokens } from "./estimate.ts";
 
 /**
- * Tokens of a picture or file, about. Pictures cost 85 to 1,600 at the large providers, and pages of a PDF 1,500 to
- * 3,000, so this is an order of magnitude.
+ * Tokens of a picture or of a file without readable text, about. Pictures cost 85 to 1,600 at the large providers, and
+ * pages of a PDF 1,500 to 3,000, so this is an order of magnitude.
  */
 const TOKENS_PER_ATTACHMENT = 1_500;
 
@@ -45,6 +46,8 @@ function plainSchema(schema: Schema): JsonSchema {
 
 function attachments(messages: readonly Message[]): number {
   return messages.reduce((sum, { content }) => {
-    return typeof content === "string" ? sum : sum + content.filter(({ type }) => type !== "text").length;
+    return typeof content === "string"
+      ? sum
+      : sum + content.filter((part) => attachedTextOf(part) === undefined).length;
   }, 0);
 }

@@ -4,6 +4,8 @@ import {
   ClaudeClient,
   type ClientWrapper,
   CompatibleClient,
+  type ContentPart,
+  estimateTokens,
   fallback,
   GeminiClient,
   GrokClient,
@@ -217,6 +219,32 @@ test.each([
   expect(withPicture?.inputTokens).toBeGreaterThan(1_000);
   await expect(client.countTokens?.([])).rejects.toMatchObject({ kind: "invalidRequest" });
   expect(server.connections.opened).toBe(0);
+});
+
+describe("a text file is estimated by its text, however it is given", () => {
+  const words = "The ferry to the island leaves at nine, and the last one back at seven. ".repeat(2_000);
+  const base64 = Buffer.from(words).toString("base64");
+
+  test.each<readonly [string, object]>([
+    ["bytes", { data: new TextEncoder().encode(words), mediaType: "text/plain" }],
+    ["base64", { data: base64, mediaType: "text/markdown" }],
+    ["a data: URL", { url: `data:text/plain;charset=utf-8;base64,${base64}` }],
+  ])("%s", async (_name, source) => {
+    const content = [{ type: "file", filename: "ferries.txt", ...source }] as ContentPart[];
+    const client = new CompatibleClient({ ...KEY, baseUrl: "http://127.0.0.1:1/v1", model: "m" });
+    const { inputTokens } = await client.countTokens([{ role: "user", content }]);
+    expect(inputTokens - estimateTokens(words)).toBeLessThan(10);
+    expect(inputTokens).toBeGreaterThanOrEqual(estimateTokens(words));
+  });
+
+  test("an aborted reply's estimate has it also", async () => {
+    const content: ContentPart[] = [{ type: "file", data: base64, mediaType: "text/plain" }];
+    const stream = await scriptedClient([{ text: "Nine.", ending: "hang" }]).sendMessageStream([
+      { role: "user", content },
+    ]);
+    const { estimatedUsage } = await stream.stop();
+    expect(estimatedUsage?.inputTokens).toBeGreaterThanOrEqual(estimateTokens(words));
+  });
 });
 
 test("a count at a server that hangs ends after its own short limit, not after a reply's ten minutes", async () => {
