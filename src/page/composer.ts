@@ -52,8 +52,9 @@ export class Composer {
     this.#tray.open(chat);
   }
 
-  /** Drops the attachments of a conversation that no one comes back to. */
+  /** Drops the text and the attachments of a conversation that no one comes back to. */
   forget(chat: string): void {
+    sessionStorage.removeItem(draftOf(chat));
     this.#tray.forget(chat);
   }
 

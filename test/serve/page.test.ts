@@ -250,6 +250,27 @@ describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})
     expect(await list.getByRole("link").count()).toBe(1);
   });
 
+  test("the text that was begun in a conversation goes with it: deleted, or left without a message", async () => {
+    await using site = await siteWith([{ text: "One" }]);
+    const { page } = site;
+    const drafts = () => page.evaluate(() => Object.values(sessionStorage));
+    const text = page.getByRole("textbox", { name: "Message" });
+    const newConversation = page.getByRole("button", { name: "New conversation" });
+    await page.getByText("What would you like to know?").waitFor();
+    await text.fill("Never sent");
+    expect(await drafts()).toEqual(["Never sent"]);
+    await newConversation.click();
+    expect(await drafts()).toEqual([]);
+    await say(page, "Hello");
+    await completed(page, "One");
+    await text.fill("A secret that was begun");
+    await newConversation.click();
+    expect(await drafts()).toEqual(["A secret that was begun"]);
+    await page.getByRole("button", { name: "Delete Hello" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+    await expect.poll(drafts).toEqual([]);
+  });
+
   test("the browser's way back leads to the conversation before", async () => {
     await using site = await siteWith([{ text: "One" }, { text: "Two" }]);
     const { page } = site;
