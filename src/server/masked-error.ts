@@ -36,6 +36,9 @@ const WORDS: Readonly<Record<SendErrorKind, Words>> = {
   storage: { status: 503, sentence: "The conversation cannot be stored at the moment." },
 };
 
+/** A `rateLimit` that does not pass. */
+const SPENT_QUOTA = "The service has used up its quota at its model provider.";
+
 /** Longer sentences are cut: those of `describe`, and refusals that quote the request. */
 const MAX_SENTENCE_LENGTH = 500;
 
@@ -108,7 +111,8 @@ function internalError(error: unknown): SendError {
 }
 
 function sentenceOf(error: SendError, describe: Policy["describe"]): string {
-  const own = WORDS[error.kind].sentence;
+  const isSpent = error.kind === "rateLimit" && !error.retryable;
+  const own = isSpent ? SPENT_QUOTA : WORDS[error.kind].sentence;
   if (!describe) return own;
   try {
     const described: unknown = describe(error);

@@ -95,7 +95,7 @@ describe("options", () => {
 });
 
 describe("tools", () => {
-  const tools = [{ name: "weather", description: "Now", input_schema: { type: "object" }, defer_loading: true }];
+  const tools = [{ name: "weather", description: "Now", input_schema: { type: "object" } }];
   const known = [{ name: "weather", description: "Now", parameters: { type: "object" } }];
 
   test.each<[choice: unknown, toolChoice: unknown]>([
@@ -189,7 +189,7 @@ describe("messages", () => {
     ];
     expect(decoded({ messages: [...HELLO, { role: "user", content }] }).messages.slice(1)).toEqual([
       { role: "tool", toolCallId: "a", content: "Rain" },
-      { role: "tool", toolCallId: "b", content: "No\ncity", isError: true },
+      { role: "tool", toolCallId: "b", content: "No\ncity\nThese tools can be called now: x", isError: true },
       { role: "user", content: "Here:" },
     ]);
   });

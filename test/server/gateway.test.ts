@@ -191,20 +191,43 @@ describe("failures of the provider", () => {
   }
 
   test.each([
-    [401, 502, "authentication"],
-    [404, 502, "notFound"],
-    [429, 429, "rate_limit_exceeded"],
-    [400, 400, "invalid_request"],
-    [500, 502, "server"],
-  ])("a provider's %i is a final %i, without its words, key or address", async (status, expected, code) => {
+    [401, 424, "authentication", "invalid_request_error"],
+    [403, 424, "permission", "invalid_request_error"],
+    [404, 424, "notFound", "invalid_request_error"],
+    [400, 400, "invalid_request", "invalid_request_error"],
+    [500, 502, "server", "server_error"],
+  ])("a provider's %i is a final %i, without its words, key or address", async (status, expected, code, type) => {
     const message = "sk-secret-123 of org-9 at provider.internal may not do this";
     for (const stream of [true, false]) {
       const response = await behind({ refusal: { status, message } }, { ...HELLO, stream });
       expect([response.status, response.headers.get("x-should-retry")]).toEqual([expected, "false"]);
       const text = await response.text();
       expect(text).not.toMatch(SECRETS);
-      expect(JSON.parse(text)).toMatchObject({ error: { code } });
+      expect(JSON.parse(text)).toMatchObject({ error: { code, type } });
     }
+  });
+
+  test.each([
+    ["chat/completions", 429, 429],
+    ["chat/completions", 503, 503],
+    ["messages", 429, 429],
+    ["messages", 529, 529],
+  ])("an agent at %s may wait and come back after a provider's %i", async (route, status, expected) => {
+    const gateway = testGateway(() => ({ refusal: { status } }));
+    const response = await gateway.handle(ask(route, { ...HELLO, max_tokens: 5 }));
+    expect([response.status, response.headers.get("x-should-retry")]).toEqual([expected, null]);
+  });
+
+  test("a wrong key of the program's own is final: Claude Code would ask again for minutes", async () => {
+    const response = await testGateway([]).handle(ask("messages", HELLO, { authorization: "Bearer wrong" }));
+    expect([response.status, response.headers.get("x-should-retry")]).toEqual([401, "false"]);
+  });
+
+  test("a spent quota is final: it does not come back in minutes", async () => {
+    const response = await behind({ refusal: { status: 429, code: "insufficient_quota" } }, HELLO);
+    expect([response.status, response.headers.get("x-should-retry")]).toEqual([429, "false"]);
+    const { error } = await response.json();
+    expect(error).toMatchObject({ code: "insufficient_quota", message: expect.stringContaining("quota") });
   });
 
   test("how long to wait is passed on, in milliseconds as well", async () => {

@@ -1,29 +1,14 @@
 /** The body of Anthropic Messages, read: what matters is obeyed or refused, the rest is ignored. */
 
 import type { Message } from "../../contract/message.ts";
-import type {
-  PromptCache,
-  ReasoningEffort,
-  SearchParameters,
-  SendOptions,
-  Tool,
-  ToolChoice,
-} from "../../contract/options.ts";
+import type { PromptCache, ReasoningEffort, SendOptions } from "../../contract/options.ts";
 import { isJsonObject, type JsonObject } from "../../platform/json-object.ts";
 import { withoutUndefined } from "../../platform/without-undefined.ts";
 import { effortOf } from "../machine/effort.ts";
-import {
-  arrayOf,
-  booleanOf,
-  countOf,
-  numberOf,
-  objectOf,
-  requiredString,
-  stopsOf,
-  stringOf,
-} from "../machine/fields.ts";
+import { arrayOf, booleanOf, countOf, numberOf, objectOf, stopsOf, stringOf } from "../machine/fields.ts";
 import { badRequest } from "../refusal.ts";
 import { cacheMarks } from "./blocks.ts";
+import { choiceOf, toolsOf } from "./tools.ts";
 import { anthropicTurns } from "./turns.ts";
 
 /** A request of Anthropic Messages. */
@@ -40,7 +25,7 @@ export function anthropicRequest(value: unknown): AnthropicRequest {
   if (arrayOf(body.mcp_servers, "`mcp_servers`").length > 0) {
     throw badRequest("`mcp_servers` is not supported: this server runs no tools. Send `tools`.");
   }
-  const { tools, search } = toolsOf(body.tools);
+  const { tools, search } = toolsOf(body.tools, body.messages);
   return {
     model: stringOf(body.model, "`model`") || undefined,
     messages: anthropicTurns(body.system, body.messages),
@@ -61,64 +46,9 @@ export function anthropicRequest(value: unknown): AnthropicRequest {
   };
 }
 
-interface Tools {
-  readonly tools: readonly Tool[];
-  readonly search: SearchParameters | undefined;
-}
-
-/** Tools of the caller, and the web search; other tools of Anthropic's own need its models or servers. */
-function toolsOf(value: unknown): Tools {
-  const tools: Tool[] = [];
-  let search: SearchParameters | undefined;
-  for (const [index, item] of arrayOf(value, "`tools`").entries()) {
-    const place = `tools.${index}`;
-    const tool = objectOf(item, `\`${place}\``);
-    const type = stringOf(tool.type, `\`${place}.type\``) ?? "custom";
-    if (type.startsWith("web_search_")) search = searchOf(tool, place);
-    else if (type === "custom") tools.push(toolOf(tool, place));
-    else
-      throw badRequest(`\`${place}\` has the type ${JSON.stringify(type)}. Only tools of your own can be called here.`);
-  }
-  return { tools, search };
-}
-
-function toolOf(tool: JsonObject, place: string): Tool {
-  return {
-    name: requiredString(tool.name, `\`${place}.name\``),
-    parameters: objectOf(tool.input_schema ?? { type: "object" }, `\`${place}.input_schema\``),
-    ...withoutUndefined({ description: stringOf(tool.description, `\`${place}.description\``) }),
-  };
-}
-
-function searchOf(tool: JsonObject, place: string): SearchParameters {
-  const domains = (name: string): readonly string[] | undefined => stopsOf(tool[name], `\`${place}.${name}\``);
-  const location = isJsonObject(tool.user_location) ? tool.user_location : {};
-  return withoutUndefined({
-    allowedDomains: domains("allowed_domains"),
-    blockedDomains: domains("blocked_domains"),
-    country: stringOf(location.country, `\`${place}.user_location.country\``),
-  });
-}
-
-function choiceOf(value: unknown): ToolChoice | undefined {
-  if (value === undefined || value === null) return undefined;
-  const choice = objectOf(value, "`tool_choice`");
-  switch (choice.type) {
-    case "auto":
-    case "none":
-      return choice.type;
-    case "any":
-      return "required";
-    case "tool":
-      return { name: requiredString(choice.name, "`tool_choice.name`") };
-    default:
-      throw badRequest("`tool_choice.type` must be auto, any, tool or none.");
-  }
-}
-
 /** @see https://docs.anthropic.com/en/docs/build-with-claude/extended-thinking */
 function reasoningOf(body: JsonObject): ReasoningEffort | undefined {
-  const { effort } = objectOf(body.output_config ?? {}, "`output_config`");
+  const { effort } = { ...objectOf(body.output_config ?? {}, "`output_config`"), ...lastEffortIn(body.messages) };
   const level = effort === undefined || effort === null ? undefined : effortOf(effort, "`output_config.effort`");
   if (body.thinking === undefined || body.thinking === null) return level;
   const { type, budget_tokens } = objectOf(body.thinking, "`thinking`");
@@ -133,6 +63,17 @@ function reasoningOf(body: JsonObject): ReasoningEffort | undefined {
     default:
       return level;
   }
+}
+
+/** A system message among the others may set the effort from its turn on. */
+function lastEffortIn(messages: unknown): { readonly effort?: unknown } {
+  const configs = arrayOf(messages, "`messages`").map((message) =>
+    isJsonObject(message) && message.role === "system" && isJsonObject(message.output_config)
+      ? message.output_config.effort
+      : undefined,
+  );
+  const effort = configs.findLast((each) => each !== undefined && each !== null);
+  return effort === undefined ? {} : { effort };
 }
 
 /** @see https://docs.anthropic.com/en/docs/build-with-claude/structured-outputs */

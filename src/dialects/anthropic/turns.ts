@@ -11,7 +11,8 @@ import type {
   ToolMessage,
   UserMessage,
 } from "../../contract/message.ts";
-import type { JsonObject } from "../../platform/json-object.ts";
+import { isJsonObject, type JsonObject } from "../../platform/json-object.ts";
+import { foundTools } from "../machine/calls.ts";
 import { arrayOf, booleanOf, objectOf, requiredString, stringOf } from "../machine/fields.ts";
 import { badRequest } from "../refusal.ts";
 import { blocksOf, type PlacedBlock, partsOf, textOfBlocks } from "./blocks.ts";
@@ -23,9 +24,12 @@ import { blocksOf, type PlacedBlock, partsOf, textOfBlocks } from "./blocks.ts";
 export function anthropicTurns(system: unknown, value: unknown): readonly Message[] {
   const given = arrayOf(value, "`messages`");
   if (given.length === 0) throw badRequest("`messages` must be an array that is not empty.");
+  const lastOfUser = given.findLastIndex((item) => isJsonObject(item) && item.role === "user");
   const messages = given.flatMap((item, index) => {
     const place = `messages.${index}`;
-    return turnsOf(objectOf(item, `\`${place}\``), place);
+    const message = objectOf(item, `\`${place}\``);
+    const isCleared = message.clear_at === "next_user_message" && index < lastOfUser;
+    return isCleared ? [] : turnsOf(message, place);
   });
   return [...systemTurns(system, "system"), ...withBeginning(messages)];
 }
@@ -50,9 +54,21 @@ function turnsOf({ role, content }: JsonObject, place: string): readonly Message
   }
 }
 
-function systemTurns(content: unknown, place: string): readonly Message[] {
+/**
+ * Blocks about tools are for `toolsOf`. Claude Code begins with a block for Anthropic's server, which differs in each
+ * conversation: before the model's prompt it would keep other providers from finding the rest in their caches.
+ */
+function systemTurns(given: unknown, place: string): readonly Message[] {
+  const content = Array.isArray(given) ? (given as readonly unknown[]).filter((block) => !isForServer(block)) : given;
   const text = textOfBlocks(content ?? [], place, "\n\n");
   return text === "" ? [] : [{ role: "system", content: text }];
+}
+
+function isForServer(block: unknown): boolean {
+  if (!isJsonObject(block)) return false;
+  const { type, text } = block;
+  if (type === "tool_addition" || type === "tool_removal") return true;
+  return typeof text === "string" && text.startsWith("x-anthropic-billing-header:");
 }
 
 /** Results come first, since they answer the turn before; pictures in them follow with the user's own words. */
@@ -86,10 +102,11 @@ interface Result {
 function resultOf({ block, place }: PlacedBlock): Result {
   const toolCallId = requiredString(block.tool_use_id, `\`${place}.tool_use_id\``);
   const isError = booleanOf(block.is_error, `\`${place}.is_error\``) ?? false;
-  const parts = blocksOf(block.content ?? [], `${place}.content`).flatMap((placed) =>
-    placed.block.type === "tool_reference" ? [] : partsOf(placed),
-  );
-  const texts = parts.flatMap((part) => (part.type === "text" ? [part.text] : []));
+  const blocks = blocksOf(block.content ?? [], `${place}.content`);
+  const found = blocks.flatMap((placed) => (placed.block.type === "tool_reference" ? [referenceOf(placed)] : []));
+  const parts = blocks.filter((placed) => placed.block.type !== "tool_reference").flatMap(partsOf);
+  const words = parts.flatMap((part) => (part.type === "text" ? [part.text] : []));
+  const texts = found.length > 0 ? [...words, foundTools(found)] : words;
   const attachments = parts.filter(({ type }) => type !== "text");
   const pointer = `[Attachments of the result of ${toolCallId}:]`;
   const content = texts.join("\n") || (attachments.length > 0 ? "The result is attached below." : "");
@@ -97,6 +114,10 @@ function resultOf({ block, place }: PlacedBlock): Result {
     message: { role: "tool", toolCallId, content, ...(isError && { isError }) },
     attachments: attachments.length > 0 ? [{ type: "text", text: pointer }, ...attachments] : [],
   };
+}
+
+function referenceOf({ block, place }: PlacedBlock): string {
+  return requiredString(block.tool_name, `\`${place}.tool_name\``);
 }
 
 /**

@@ -21,3 +21,8 @@ export function callOfText(id: string, name: string, text: string): ToolCall {
 export function argumentsText({ arguments: args, rawArguments }: ToolCall): string {
   return rawArguments ?? (typeof args === "string" ? args : JSON.stringify(args ?? {}));
 }
+
+/** Returns the result of a search for tools, as the model reads it. */
+export function foundTools(names: readonly string[]): string {
+  return names.length === 0 ? "No tools were found." : `These tools can be called now: ${names.join(", ")}`;
+}

@@ -19,6 +19,10 @@ const WORDS: { readonly [Kind in SendErrorKind]?: Words } = {
   contextLength: { type: "invalid_request_error", code: "context_length_exceeded" },
   contentFilter: { type: "invalid_request_error", code: "content_filter" },
   rateLimit: { type: "rate_limit_error", code: "rate_limit_exceeded" },
+  // Some agents send a request again for as long as the type is `server_error`.
+  authentication: { type: "invalid_request_error", code: "authentication" },
+  permission: { type: "invalid_request_error", code: "permission" },
+  notFound: { type: "invalid_request_error", code: "notFound" },
 };
 
 /** The gateway's own refusals, which are not the provider's. */

@@ -6,7 +6,7 @@
 import type { AttachmentSource, ContentPart, Media, Message, ToolCall } from "../../contract/message.ts";
 import { isJsonObject, type JsonObject } from "../../platform/json-object.ts";
 import { sourceOfBase64, sourceOfUrl } from "../machine/attachments.ts";
-import { callOfText } from "../machine/calls.ts";
+import { callOfText, foundTools } from "../machine/calls.ts";
 import { badRequest, Refusal } from "../refusal.ts";
 import { flatName, TOOL_SEARCH } from "./call-forms.ts";
 
@@ -127,8 +127,7 @@ function searchOf(item: JsonObject, at: string): ToolCall {
 /** The tools themselves are among those of the call: see `addedTools`. */
 function foundText({ tools }: JsonObject, at: string): string {
   if (!Array.isArray(tools)) throw badRequest(`\`${at}.tools\` must be an array.`);
-  const names = namesOf(tools, undefined);
-  return names.length === 0 ? "No tools were found." : `These tools can be called now: ${names.join(", ")}`;
+  return foundTools(namesOf(tools, undefined));
 }
 
 function namesOf(tools: readonly unknown[], namespace: string | undefined): readonly string[] {

@@ -14,12 +14,16 @@ export interface ErrorRules {
   readonly describe: Policy["describe"];
 }
 
+/** OpenAI's word: agents stop at it, and wait at others of this status. */
+const SPENT_QUOTA = "insufficient_quota";
+
 /** Returns the answer to a request that fails. */
 export function gatewayError(error: unknown, { dialect, requestId, describe }: ErrorRules): Response {
   const masked = maskedError(error, { requestId, describe, exposed: (partial) => partial });
-  const code = error instanceof Refusal ? error.code : masked.code;
-  const { kind, message, retryAfterMs } = masked;
-  const { status, contentType, text } = dialect.error({ kind, message, code, requestId }, statusOf(error));
+  const { kind, message, retryable, retryAfterMs } = masked;
+  const ownCode = kind === "rateLimit" && !retryable ? SPENT_QUOTA : masked.code;
+  const code = error instanceof Refusal ? error.code : ownCode;
+  const { status, contentType, text } = dialect.error({ kind, message, code, requestId }, gatewayStatusOf(error));
   return new Response(text, {
     status,
     headers: {
@@ -34,6 +38,19 @@ export function gatewayError(error: unknown, { dialect, requestId, describe }: E
   });
 }
 
+/**
+ * A provider that refuses this server itself, or does not know its model, will refuse the next request as well. Agents
+ * send a request again after every 5xx, up to ten times and without a word to their user.
+ */
+const LASTING: readonly unknown[] = ["authentication", "permission", "notFound"];
+
+/** "Failed Dependency": no library takes it for its own key, or sends the request again. */
+const FAILED_DEPENDENCY = 424;
+
+function gatewayStatusOf(error: unknown): number {
+  return error instanceof SendError && LASTING.includes(error.kind) ? FAILED_DEPENDENCY : statusOf(error);
+}
+
 /** Returns the headers of every answer. OpenAI's libraries read the first id, Anthropic's the second. */
 export function answerHeaders(requestId: string): Readonly<Record<string, string>> {
   return {
@@ -44,14 +61,20 @@ export function answerHeaders(requestId: string): Readonly<Record<string, string
   };
 }
 
+/** A program that waits longer than the client has waited may get an answer; coding agents wait for minutes. */
+const WORTH_WAITING: readonly unknown[] = ["rateLimit", "overloaded"];
+
+/** Refusals of this server that are not the same a moment later: a slow body, a conflict, many requests. */
+const MAY_PASS: readonly number[] = [408, 409, 429];
+
 /**
  * Returns whether the program's library is not to send the request again by itself: it fails again, or the client has
  * already retried it. A reply that broke after its beginning has not been retried.
  */
 function isFinal(error: unknown): boolean {
-  if (error instanceof Refusal) return error.status >= 500 && error.retryAfterMs === undefined;
+  if (error instanceof Refusal) return error.retryAfterMs === undefined && !MAY_PASS.includes(error.status);
   if (!(error instanceof SendError)) return true;
-  const { partial, retryable } = error;
+  const { kind, partial, retryable } = error;
   const hasBegun = partial !== undefined && (partial.content !== "" || partial.reasoning !== "");
-  return !(retryable && hasBegun);
+  return !(retryable && (hasBegun || WORTH_WAITING.includes(kind)));
 }
