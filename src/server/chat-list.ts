@@ -1,19 +1,19 @@
 /** The conversations of one user, in pages. */
 
-import type { Message, UserMessage } from "../contract/message.ts";
 import type { ChatList } from "../dialects/native/wire.ts";
 import { badRequest } from "../dialects/refusal.ts";
 import { LLMSession } from "../session/session.ts";
 import type { SessionStore, StoredSession } from "../session/store.ts";
+import { titleIn, titleOf } from "../session/title.ts";
 import type { Caller } from "./policy-options.ts";
 import { scopedChat } from "./reply-source.ts";
 
-/** Chats of a page. A title costs a read of its conversation, when that has changed since the last listing. */
+/**
+ * Chats of a page. A title that the store does not list costs a read of its conversation, when that has changed since
+ * the last listing.
+ */
 const DEFAULT_LIMIT = 30;
 const MAX_LIMIT = 100;
-
-/** UTF-16 units of a title. */
-const TITLE_LENGTH = 80;
 
 /** Titles that one process keeps. */
 const MAX_KEPT = 10_000;
@@ -21,7 +21,7 @@ const MAX_KEPT = 10_000;
 /**
  * Resolves with a page of the chats that belong to the caller.
  * @param query `limit` and `cursor`
- * @param titles those of earlier listings of this store
+ * @param titles those of earlier listings of this store, for conversations whose title it does not list
  * @throws {Refusal} 400 for a `limit` that is not an integer of 1 to 100
  * @throws {SendError} kind `invalidRequest` for a cursor that is not one of the store
  */
@@ -39,13 +39,13 @@ export async function chatList(
   const { sessions, next } = await store.list({ prefix, limit, cursor: query.get("cursor") || undefined });
   const chats = sessions.map(async (session) => ({
     id: session.id.slice(prefix.length),
-    title: await titles.of(store, session),
+    title: session.title ?? (await titles.of(store, session)),
     updatedAt: session.updatedAt,
   }));
   return { chats: await Promise.all(chats), ...(next !== undefined && { next }) };
 }
 
-/** Keeps the titles of conversations for as long as these do not change. */
+/** Reads the titles of conversations, and keeps them for as long as these do not change. */
 export class ChatTitles {
   /** By the id of the conversation. The one that was read last is at the end. */
   readonly #kept = new Map<string, { readonly title: string; readonly updatedAt: number }>();
@@ -54,7 +54,7 @@ export class ChatTitles {
   async of(store: SessionStore, { id, updatedAt }: StoredSession): Promise<string> {
     const kept = this.#kept.get(id);
     if (kept?.updatedAt === updatedAt) return kept.title;
-    const title = await titleOf(store, id);
+    const title = await readTitle(store, id);
     this.#kept.delete(id);
     // Without one, its first message may be written in the same millisecond.
     if (title !== "") this.#kept.set(id, { title, updatedAt });
@@ -65,27 +65,11 @@ export class ChatTitles {
 }
 
 /** Resolves with an empty title for a conversation that cannot be read: the others are listed all the same. */
-async function titleOf(store: SessionStore, id: string): Promise<string> {
+async function readTitle(store: SessionStore, id: string): Promise<string> {
   try {
     const { history, turn, unanswered } = await LLMSession.peek({ store, id });
-    const first = [...history, ...(turn?.messages ?? [])].find((message) => message.role === "user");
-    return titleIn((first as Extract<Message, { role: "user" }> | undefined)?.content ?? unanswered ?? "");
+    return titleOf([...history, ...(turn?.messages ?? [])]) || titleIn(unanswered ?? "");
   } catch {
     return "";
   }
-}
-
-/** Returns the beginning of a message, in one line; of a message without text, the name of what is attached. */
-function titleIn(content: UserMessage["content"]): string {
-  const text =
-    typeof content === "string" ? content : content.map((part) => (part.type === "text" ? part.text : "")).join(" ");
-  const [first] = typeof content === "string" ? [] : content;
-  const attached = first?.type === "file" ? (first.filename ?? "File") : first?.type === "image" ? "Picture" : "";
-  const line = text.replace(/\s+/g, " ").trim() || attached;
-  return line.length <= TITLE_LENGTH
-    ? line
-    : `${line
-        .slice(0, TITLE_LENGTH - 1)
-        .trimEnd()
-        .toWellFormed()}…`;
 }

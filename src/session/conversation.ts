@@ -14,6 +14,7 @@ import type { OpenTurn, SessionRecord, SessionState } from "./record.ts";
 import { endRecordOf, reduce, replay, resumedCalls } from "./reducer.ts";
 import type { SavedSession } from "./saved-session.ts";
 import type { SessionLog } from "./session-log.ts";
+import { titleOf } from "./title.ts";
 import type { Fitted, TokenBudget } from "./trimming.ts";
 import { isTurnUsage, type TurnUsage, turnUsageOf } from "./usage.ts";
 
@@ -42,8 +43,9 @@ export class Conversation {
   }
 
   record(record: SessionRecord): void {
-    this.#state = reduce(this.#state, record);
-    this.#log?.add(record);
+    const recorded = this.#log ? titled(record, this.#state) : record;
+    this.#state = reduce(this.#state, recorded);
+    this.#log?.add(recorded);
   }
 
   /**
@@ -96,7 +98,7 @@ export class Conversation {
   /** Removes all messages here at once. Resolves when the store has removed them. */
   async clear(save: () => SavedSession): Promise<void> {
     const record = { type: "cut", length: 0 } as const;
-    this.#state = reduce(this.#state, record);
+    this.#state = { ...reduce(this.#state, record), title: undefined };
     await this.#log?.replace({ type: "saved", session: save() }, record);
   }
 
@@ -161,4 +163,11 @@ export class Conversation {
       return [...this.#state.history, ...messages];
     }
   }
+}
+
+/** Returns the record with the title of the conversation, where the store does not have that title yet. */
+function titled(record: SessionRecord, { history, title: known }: SessionState): SessionRecord {
+  if (record.type !== "said" && record.type !== "saved") return record;
+  const title = record.type === "said" ? titleOf(history) || titleOf(record.messages) : titleOf(record.session.history);
+  return title === "" || title === known ? record : { ...record, title };
 }

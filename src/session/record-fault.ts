@@ -11,7 +11,8 @@ import { isTurnUsage } from "./usage.ts";
 const FAULTS: Readonly<Record<SessionRecord["type"], (fields: JsonObject) => string | undefined>> = {
   prompt: ({ systemPrompt }) =>
     isAbsentOr(isString, systemPrompt) ? undefined : "has a system prompt that is not a string",
-  said: ({ messages, id }) => {
+  said: ({ messages, id, title }) => {
+    if (!isAbsentOr(isString, title)) return "has a title that is not a string";
     if (!isAbsentOr(isString, id)) return "has an id that is not a string";
     return Array.isArray(messages) ? faultIn(messages, ["user", "tool"]) : "has no messages";
   },
@@ -27,7 +28,8 @@ const FAULTS: Readonly<Record<SessionRecord["type"], (fields: JsonObject) => str
     return (message === undefined ? undefined : faultIn([message], ["assistant"])) ?? usageFault(usage);
   },
   cut: ({ length }) => (isCount(length) ? undefined : "has no length"),
-  saved: ({ session }) => sessionFault(session),
+  saved: ({ session, title }) =>
+    isAbsentOr(isString, title) ? sessionFault(session) : "has a title that is not a string",
 };
 
 /**

@@ -11,9 +11,15 @@ export type SessionRecord =
   | { readonly type: "prompt"; readonly systemPrompt?: string }
   /**
    * A turn begins: the messages that it adds, and the provider and model that are asked. `id` is the name of the turn,
-   * for a process that continues it.
+   * for a process that continues it. `title` is the title of the conversation from now on.
    */
-  | { readonly type: "said"; readonly messages: readonly Message[]; readonly asked?: Asked; readonly id?: string }
+  | {
+      readonly type: "said";
+      readonly messages: readonly Message[];
+      readonly asked?: Asked;
+      readonly id?: string;
+      readonly title?: string;
+    }
   /**
    * More of a reply, for the case that the process ends before the reply does.
    * - `rewind`: the number of UTF-16 units of visible text that are removed first.
@@ -38,8 +44,8 @@ export type SessionRecord =
   | { readonly type: "end"; readonly stays: boolean; readonly message?: AssistantTurn; readonly usage?: TurnUsage }
   /** The history keeps only its first `length` messages. */
   | { readonly type: "cut"; readonly length: number }
-  /** Another conversation takes the place of this one. */
-  | { readonly type: "saved"; readonly session: SavedSession };
+  /** Another conversation takes the place of this one, with its `title`. */
+  | { readonly type: "saved"; readonly session: SavedSession; readonly title?: string };
 
 /** The provider and model of a request, as `ClientWrapper` names them. */
 type Asked = Pick<TurnUsage, "provider" | "model">;
@@ -53,6 +59,8 @@ export interface SessionState {
   readonly turn?: OpenTurn | undefined;
   /** Answers to calls at the end of the history, until a turn that stays has carried them out. */
   readonly answers?: readonly AnsweredCall[] | undefined;
+  /** The title that the records have set. */
+  readonly title?: string | undefined;
   /** The last user message, if it got no reply and was removed from the history. */
   readonly unanswered?: UserMessage["content"] | undefined;
 }

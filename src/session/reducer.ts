@@ -31,10 +31,10 @@ export function reduce(state: SessionState, record: SessionRecord, append: Appen
       return { ...state, systemPrompt: record.systemPrompt };
     case "said": {
       if (turn) throw new TypeError("a turn begins inside another turn");
-      const { messages, asked, id } = record;
+      const { messages, asked, id, title = state.title } = record;
       const resumed = resumedBy(state.history, messages);
       const begun = { messages: [...messages], asked, ...(id !== undefined && { id }), ...(resumed && { resumed }) };
-      return { ...state, turn: begun, unanswered: undefined };
+      return { ...state, turn: begun, title, unanswered: undefined };
     }
     case "answer": {
       if (turn) throw new TypeError("a call is answered inside a turn");
@@ -55,7 +55,8 @@ export function reduce(state: SessionState, record: SessionRecord, append: Appen
     case "saved": {
       if (turn) throw new TypeError("the conversation is replaced inside a turn");
       const { systemPrompt, history, turns, answers } = record.session;
-      return { systemPrompt, history: [...history], turns: [...turns], answers: answers && [...answers] };
+      const { title = state.title } = record;
+      return { systemPrompt, history: [...history], turns: [...turns], answers: answers && [...answers], title };
     }
   }
   if (!turn) throw new TypeError(`a record of type ${JSON.stringify(record.type)} is outside any turn`);

@@ -7,6 +7,8 @@ export interface StoredSession {
   readonly id: string;
   /** The time of the last write, in milliseconds since 1970. */
   readonly updatedAt: number;
+  /** Its title, where a record has set one and the store keeps it. */
+  readonly title?: string | undefined;
 }
 
 /** The sessions that `SessionStore.list` is asked for. */
@@ -71,7 +73,9 @@ export interface SessionStore {
   load(id: string): Promise<readonly SessionRecord[]>;
   /**
    * Resolves with a page of the sessions that have records. The pages of one listing contain no session twice. A
-   * session that is written to between two pages moves to the front: it may be missing from the later page.
+   * session that is written to between two pages moves to the front: it may be missing from the later page. The title
+   * of a session is that of the last record with a `title`, until `replace`. A store that keeps no titles leaves them
+   * out: then a list of conversations reads each of them.
    * @throws {SendError} kind `invalidRequest` when the cursor is not one of this store, or `limit` is not an integer
    * above 0
    */

@@ -7,7 +7,8 @@ import { SendError } from "../contract/errors.ts";
 import { receivedText } from "../platform/received.ts";
 import type { SessionRecord } from "../session/record.ts";
 import type { ListOptions, SessionPage, SessionStore, StoredSession } from "../session/store.ts";
-import { type PageRequest, pageOf, pageRequestOf } from "./page.ts";
+import { titleSetBy } from "../session/title.ts";
+import { type PageRequest, pageOf, pageRequestOf, storedSession } from "./page.ts";
 import { renewEvery } from "./renewals.ts";
 import { idOfKey, keyOfId } from "./session-key.ts";
 
@@ -53,6 +54,8 @@ export interface Batch {
   readonly isAfterFailure: boolean;
   /** A JSON array. */
   readonly records: string;
+  /** The title that the records set. Without one, a title that is kept stays, unless `from` is 0. */
+  readonly title: string | undefined;
 }
 
 /** The operations of a database. Each is atomic. A failure to reach the database rejects with the driver's error. */
@@ -160,7 +163,7 @@ export abstract class LeasedStore implements SessionStore {
     };
     const found = await this.#run(() => this.#table.list(request));
     return pageOf(
-      found.map(({ id, updatedAt }) => ({ id: idOfKey(id), updatedAt })),
+      found.map(({ id, updatedAt, title }) => storedSession(idOfKey(id), updatedAt, title)),
       limit,
     );
   }
@@ -191,7 +194,8 @@ export abstract class LeasedStore implements SessionStore {
 
   async #write(id: string, claim: Claim, records: readonly SessionRecord[], from: number): Promise<void> {
     const { lease, isAfterFailure } = claim;
-    const batch = { number: claim.next++, from, isAfterFailure, records: JSON.stringify(records) };
+    const title = titleSetBy(records);
+    const batch = { number: claim.next++, from, isAfterFailure, records: JSON.stringify(records), title };
     claim.isAfterFailure = true;
     const isWritten = await this.#run(() => this.#table.write(lease, batch, this.#leaseMs));
     if (!isWritten) throw lost(id);

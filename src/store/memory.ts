@@ -3,7 +3,8 @@
 import { SendError } from "../contract/errors.ts";
 import type { SessionRecord } from "../session/record.ts";
 import type { ListOptions, SessionPage, SessionStore } from "../session/store.ts";
-import { pageAmong, pageRequestOf } from "./page.ts";
+import { titleSetBy } from "../session/title.ts";
+import { pageAmong, pageRequestOf, storedSession } from "./page.ts";
 
 /**
  * Keeps conversations in memory, for as long as the process runs.
@@ -22,13 +23,14 @@ import { pageAmong, pageRequestOf } from "./page.ts";
  */
 export class MemoryStore implements SessionStore {
   /** The records as JSON: later changes to the objects do not change them. */
-  readonly #sessions = new Map<string, { readonly lines: string[]; updatedAt: number }>();
+  readonly #sessions = new Map<string, { readonly lines: string[]; updatedAt: number; title?: string | undefined }>();
   readonly #claimed = new Set<string>();
 
   async append(id: string, records: readonly SessionRecord[]): Promise<void> {
     const session = this.#sessions.get(id) ?? { lines: [], updatedAt: 0 };
     session.lines.push(...records.map((record) => JSON.stringify(record)));
     session.updatedAt = Date.now();
+    session.title = titleSetBy(records) ?? session.title;
     this.#sessions.set(id, session);
   }
 
@@ -47,7 +49,7 @@ export class MemoryStore implements SessionStore {
   }
 
   async list(options?: ListOptions): Promise<SessionPage> {
-    const all = [...this.#sessions].map(([id, { updatedAt }]) => ({ id, updatedAt }));
+    const all = [...this.#sessions].map(([id, { updatedAt, title }]) => storedSession(id, updatedAt, title));
     return pageAmong(all, pageRequestOf(options));
   }
 

@@ -31,6 +31,11 @@ export function pageRequestOf(options: ListOptions = {}): PageRequest {
   return { prefix, limit, after: { id, updatedAt: Number(updatedAt) } };
 }
 
+/** Returns the entry of a session, with its title where there is one. */
+export function storedSession(id: string, updatedAt: number, title: unknown): StoredSession {
+  return { id, updatedAt, ...(typeof title === "string" && { title }) };
+}
+
 /**
  * Returns a page.
  * @param found in order, without those of earlier pages; one more than `limit` shows that another page follows

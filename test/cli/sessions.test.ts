@@ -48,7 +48,7 @@ describe("a chat with a name", () => {
     const { requests, stderr, code } = await chat(folder, [{ text: "B" }], ["b"], "--session", "work");
     expect(requests).toEqual([["system: Be kind.", "user: a", "assistant: A", "user: b"]]);
     expect({ stderr, code }).toEqual({ stderr: "", code: 0 });
-    expect(readdirSync(folder)).toEqual(["work.jsonl"]);
+    expect(readdirSync(folder).sort()).toEqual(["work.jsonl", "work.title"]);
   });
 
   test("continues after it was killed in the middle of a reply", async () => {
@@ -114,7 +114,7 @@ describe("a chat with a name", () => {
     expect(second.stderr).toMatch(/^cloudllm: The session "work" is open in the process \d+\. .*\n$/);
     first.process.stdin.end();
     expect((await first.finished).code).toBe(0);
-    expect(readdirSync(folder)).toEqual(["work.jsonl"]);
+    expect(readdirSync(folder).sort()).toEqual(["work.jsonl", "work.title"]);
   });
 
   test("whose file is damaged says so and leaves it alone", async () => {

@@ -1,8 +1,12 @@
 /** The chats of a user at a relay that keeps conversations: listed, and deleted. */
 
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { MemoryStore } from "../../src/index.ts";
 import { createRelay, memoryLog, type Relay, type RelayOptions } from "../../src/server/index.ts";
+import { FileStore } from "../../src/store/file/index.ts";
 import { Gate, type ReplyScript, scriptedClient } from "../../src/testing/index.ts";
 import type { ChatHistory, ChatList } from "../../src/web/index.ts";
 import { get, post, read, runId, watch } from "../support/relay.ts";
@@ -39,9 +43,62 @@ const remove = (relay: Relay, chat: string, user = "ann"): Promise<Response> =>
   relay.handle(as(user, new Request(`http://relay.test/chat/${chat}`, { method: "DELETE" })));
 
 describe("a list of chats", () => {
-  test("reads a conversation for its title once, and again when it has changed", async () => {
-    vi.useFakeTimers({ toFake: ["Date"] });
+  test("of 1,000 conversations reads none of them for its title, also after a restart", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "cloudllm-titles-"));
+    for (const store of [new MemoryStore(), new FileStore(folder)]) {
+      for (let number = 0; number < 1_000; number++) {
+        const messages = [{ role: "user", content: `Question ${number}` }] as const;
+        const id = `ann/${number}`;
+        await store.append(id, [
+          { type: "said", messages, title: messages[0].content },
+          { type: "end", stays: true },
+        ]);
+        await store.release(id);
+      }
+      const load = vi.spyOn(store, "load");
+      const { relay } = relayOf({ sessions: { store } });
+      const seen: string[] = [];
+      for (let cursor: string | undefined = ""; cursor !== undefined; ) {
+        const { chats, next }: ChatList = await list(relay, `?limit=100&cursor=${encodeURIComponent(cursor)}`);
+        seen.push(...chats.map(({ title }) => title));
+        cursor = next;
+      }
+      expect(new Set(seen).size).toBe(1_000);
+      const { sessions } = await store.list({ limit: 1_000 });
+      expect(sessions.every(({ title }) => title?.startsWith("Question"))).toBe(true);
+      expect(load).not.toHaveBeenCalled();
+    }
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test("has the title of a question that was edited, and of a conversation from before titles were kept", async () => {
     const { relay, store } = relayOf();
+    await say(relay, "a", "A poem");
+    await read(await relay.handle(as("ann", post({ run: runId(), chat: "a", message: "A song", keep: 0 }))));
+    const messages = [{ role: "user", content: "An old question" }] as const;
+    const message = { role: "assistant", content: "Old" } as const;
+    await store.append("ann/b", [
+      { type: "said", messages },
+      { type: "end", stays: true, message },
+    ]);
+    const titles = async () => new Map((await list(relay)).chats.map(({ id, title }) => [id, title]));
+    const expected = new Map(Object.entries({ a: "A song", b: "An old question" }));
+    expect(await titles()).toEqual(expected);
+    await say(relay, "b", "And more");
+    const load = vi.spyOn(store, "load");
+    expect(await titles()).toEqual(expected);
+    expect(load).not.toHaveBeenCalled();
+  });
+
+  test("of a store without titles reads a conversation once, and again when it has changed", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    const store = new MemoryStore();
+    const entries = store.list.bind(store);
+    store.list = async (options) => {
+      const { sessions, ...rest } = await entries(options);
+      return { ...rest, sessions: sessions.map(({ id, updatedAt }) => ({ id, updatedAt })) };
+    };
+    const { relay } = relayOf({ sessions: { store } });
     await say(relay, "a", "A poem");
     await say(relay, "b", [{ type: "file", mediaType: "text/plain", filename: "notes.md", data: "AAAA" }]);
     await say(relay, "c", [{ type: "image", mediaType: "image/png", data: "AAAA" }]);

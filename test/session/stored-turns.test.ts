@@ -43,7 +43,7 @@ describe("what is written when", () => {
     const session = await reopened(store, { client });
     await (await session.sendMessageStream("one")).finalMessage();
     const asked = { provider: "scripted", model: "script" };
-    expect(atTheCall).toEqual([{ type: "said", asked, messages: [{ role: "user", content: "one" }] }]);
+    expect(atTheCall).toEqual([{ type: "said", asked, messages: [{ role: "user", content: "one" }], title: "one" }]);
     await session.sendMessage("two");
     expect(atTheCall.at(-1)).toEqual({ type: "said", asked, messages: [{ role: "user", content: "two" }] });
   });

@@ -68,14 +68,23 @@ describe("a session in a file", () => {
     const folder = freshFolder();
     await talk(folder, "s", "one");
     expect(statSync(folder).mode & 0o777).toBe(0o700);
-    expect(statSync(join(folder, "s.jsonl")).mode & 0o777).toBe(0o600);
+    for (const name of ["s.jsonl", "s.title"]) expect(statSync(join(folder, name)).mode & 0o777).toBe(0o600);
   });
 
-  test("leaves nothing behind but its file; nothing at all when nothing was said", async () => {
+  test("leaves nothing behind but its file and its title; nothing at all when nothing was said", async () => {
     const folder = freshFolder();
     await talk(folder, "s", "one");
     await talk(folder, "silent");
-    expect(readdirSync(folder)).toEqual(["s.jsonl"]);
+    expect(readdirSync(folder).sort()).toEqual(["s.jsonl", "s.title"]);
+  });
+
+  test("whose title cannot be kept is written and listed without one", async () => {
+    const folder = freshFolder();
+    mkdirSync(join(folder, "s.title.new", "in the way"), { recursive: true });
+    await talk(folder, "s", "one");
+    const [listed] = (await new FileStore(folder).list()).sessions;
+    expect({ id: listed?.id, title: listed?.title }).toEqual({ id: "s", title: undefined });
+    expect(await historyOf(folder, "s")).toHaveLength(2);
   });
 
   test("is a text that people can read: a line for what it is, then one a record", async () => {
@@ -148,7 +157,7 @@ describe("ids", () => {
   test("that differ only in case, or in how an accent is written, are two, on any system", async () => {
     const folder = freshFolder();
     for (const id of ["Work", "work", "é", "é".normalize("NFD")]) await talk(folder, id, id);
-    expect(new Set(readdirSync(folder).map((name) => name.toLowerCase())).size).toBe(4);
+    expect(new Set(readdirSync(folder).map((name) => name.toLowerCase())).size).toBe(8); // each with its title
   });
 
   test.each([
@@ -279,7 +288,7 @@ test("makes the folders above its own, for their owner alone", async () => {
   const folder = freshFolder();
   await talk(join(folder, "a", "b"), "s", "one");
   await talk(join(folder, "a", "b"), "t", "one");
-  expect(readdirSync(join(folder, "a", "b")).sort()).toEqual(["s.jsonl", "t.jsonl"]);
+  expect(readdirSync(join(folder, "a", "b")).sort()).toEqual(["s.jsonl", "s.title", "t.jsonl", "t.title"]);
   if (process.platform !== "win32") expect(statSync(join(folder, "a")).mode & 0o777).toBe(0o700);
 });
 

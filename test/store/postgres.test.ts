@@ -62,8 +62,26 @@ describe.skipIf(missing !== undefined)(title, () => {
       const others = await Promise.all(Array.from({ length: 10 }, () => driver.connect(url)));
       await Promise.all(others.map((each) => new PostgresStore(each.client as PostgresLike).migrate()));
       await new PostgresStore(client).migrate();
-      expect(await run(client, "SELECT * FROM cloudllm_migrations")).toEqual([{ name: "sessions", version: 1 }]);
+      expect(await run(client, "SELECT * FROM cloudllm_migrations")).toEqual([
+        { name: "sessions", version: 1 },
+        { name: "sessions", version: 2 },
+      ]);
       await Promise.all(others.map(({ close }) => close()));
+    });
+  });
+
+  test("the tables of version 1 are brought up to date, and keep their conversations", async () => {
+    await withDatabase("of_version_1", async (client) => {
+      const store = new PostgresStore(client);
+      await store.migrate();
+      await store.append("old", [{ type: "text", text: "kept" }]);
+      await run(client, "ALTER TABLE cloudllm_sessions DROP COLUMN title");
+      await run(client, "DELETE FROM cloudllm_migrations WHERE version > 1");
+      await expect(store.list()).rejects.toMatchObject({ message: expect.stringContaining("store.migrate()") });
+      await store.migrate();
+      await store.append("old", [{ type: "said", messages: [], title: "A poem" }]);
+      expect(await store.load("old")).toHaveLength(2);
+      expect((await store.list()).sessions).toMatchObject([{ id: "old", title: "A poem" }]);
     });
   });
 

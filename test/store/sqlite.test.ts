@@ -91,6 +91,22 @@ describe.skipIf(sqliteMissing !== undefined)(title, () => {
       });
     });
 
+    test("the tables of version 1 are brought up to date, and keep their conversations", async () => {
+      await inFolder(async (path) => {
+        const database = await driver.open(path);
+        database.exec(SQLiteStore.migrationSql());
+        await new SQLiteStore(database).append("old", [{ type: "text", text: "kept" }]);
+        database.exec("ALTER TABLE cloudllm_sessions DROP COLUMN title");
+        database.exec("DELETE FROM cloudllm_migrations WHERE version > 1; UPDATE cloudllm_sessions SET holder = NULL");
+        const store = new SQLiteStore(database);
+        expect((await store.list()).sessions).toMatchObject([{ id: "old" }]);
+        await store.append("old", [{ type: "said", messages: [], title: "A poem" }]);
+        expect(await store.load("old")).toHaveLength(2);
+        expect((await store.list()).sessions).toMatchObject([{ id: "old", title: "A poem" }]);
+        database.close();
+      });
+    });
+
     test("ten connections that begin at once make one schema", async () => {
       await inFolder(async (path) => {
         const databases = await Promise.all(Array.from({ length: 10 }, () => driver.open(path)));

@@ -1,11 +1,12 @@
 /** Conversations in files. */
 
 import { existsSync } from "node:fs";
-import { mkdir, readdir, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { SessionRecord } from "../../session/record.ts";
 import type { ListOptions, SessionPage, SessionStore, StoredSession } from "../../session/store.ts";
-import { pageAmong, pageRequestOf } from "../page.ts";
+import { titleSetBy } from "../../session/title.ts";
+import { pageAmong, pageRequestOf, storedSession } from "../page.ts";
 import { fileNameOf, idOf } from "./file-name.ts";
 import { codeOf, type Lease, takeLease } from "./lease.ts";
 import {
@@ -46,6 +47,7 @@ interface Claim {
 }
 
 const ENDING = ".jsonl";
+const TITLE_ENDING = ".title";
 
 /**
  * Keeps each session in a file of its own, with one record a line. Records are only appended; `LLMSession.clear`
@@ -112,6 +114,8 @@ export class FileStore implements SessionStore {
       claim.identity = claim.file.identity;
       claim.lease.check();
       await claim.file.append(records);
+      const title = titleSetBy(records);
+      if (title !== undefined) await keepTitle(titlePathOf(this.#pathOf(id)), title);
     } finally {
       // The process may have stood still in between. Its successor has replaced the file: this process found that one,
       // or has written to the old one, which no process reads.
@@ -130,7 +134,10 @@ export class FileStore implements SessionStore {
     const { file } = claim;
     delete claim.file; // the next record opens the new one
     await file?.close();
+    await rm(titlePathOf(path), { force: true });
     await replaceRecords(path, records, () => claim.lease.check());
+    const title = titleSetBy(records);
+    if (title !== undefined) await keepTitle(titlePathOf(path), title);
     claim.identity = await identityOf(path);
   }
 
@@ -139,6 +146,7 @@ export class FileStore implements SessionStore {
     if (!existsSync(this.#directory)) return;
     const lease = await this.#leaseOf(path, id);
     try {
+      await rm(titlePathOf(path), { force: true });
       await rm(successorOf(path), { force: true });
       await rm(path, { force: true });
       await syncFolder(this.#directory);
@@ -147,7 +155,10 @@ export class FileStore implements SessionStore {
     }
   }
 
-  /** Resolves with a page of the sessions, by the names and the times of their files. It reads the folder each time. */
+  /**
+   * Resolves with a page of the sessions, by the names and the times of their files. It reads the folder each time, and
+   * the titles of the page, which have files of their own.
+   */
   async list(options?: ListOptions): Promise<SessionPage> {
     const request = pageRequestOf(options);
     const files = await readdir(this.#directory).catch((error: unknown) => {
@@ -161,7 +172,11 @@ export class FileStore implements SessionStore {
       const found = await stat(join(this.#directory, file)).catch(() => undefined); // it may have gone meanwhile
       if (found?.isFile()) sessions.push({ id, updatedAt: found.mtimeMs });
     }
-    return pageAmong(sessions, request);
+    const { sessions: shown, ...rest } = pageAmong(sessions, request);
+    const titled = shown.map(async ({ id, updatedAt }) =>
+      storedSession(id, updatedAt, await titleAt(titlePathOf(this.#pathOf(id)))),
+    );
+    return { ...rest, sessions: await Promise.all(titled) };
   }
 
   async release(id: string): Promise<void> {
@@ -185,6 +200,25 @@ export class FileStore implements SessionStore {
   #pathOf(id: string): string {
     return join(this.#directory, `${fileNameOf(id)}${ENDING}`);
   }
+}
+
+function titlePathOf(path: string): string {
+  return path.replace(/\.jsonl$/, TITLE_ENDING);
+}
+
+/** Keeps a title. A failure costs the title only: the records are written. */
+async function keepTitle(path: string, title: string): Promise<void> {
+  const fresh = `${path}.new`;
+  try {
+    await writeFile(fresh, title, { mode: 0o600 });
+    await rename(fresh, path); // a listing reads the old title or the new one
+  } catch {
+    for (const each of [fresh, path]) await rm(each, { force: true }).catch(() => undefined);
+  }
+}
+
+async function titleAt(path: string): Promise<string | undefined> {
+  return readFile(path, "utf8").catch(() => undefined);
 }
 
 /** Creates a folder and its parents. Node's `recursive` never returns in a folder that takes none, such as `/proc`. */

@@ -22,6 +22,8 @@ const VERSIONS: readonly string[] = [
       PRIMARY KEY (session, number)
     );
     COMMENT ON COLUMN cloudllm_records.records IS 'JSON array; text, because jsonb refuses some characters and numbers';`,
+  `
+    ALTER TABLE cloudllm_sessions ADD COLUMN title text;`,
 ];
 
 /** Any number that no other program uses for `pg_advisory_lock`. */

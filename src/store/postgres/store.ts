@@ -10,7 +10,7 @@ import {
   type TableLease,
   type Taken,
 } from "../leased-store.ts";
-import type { PageRequest } from "../page.ts";
+import { type PageRequest, storedSession } from "../page.ts";
 import { type PostgresLike, type Query, queryOf } from "./client.ts";
 import { POSTGRES_MIGRATION } from "./migration.ts";
 
@@ -77,7 +77,8 @@ UPDATE cloudllm_sessions SET next = $3::bigint WHERE id = $1 AND holder = $2 AND
 
 const WRITE = `
 WITH held AS (
-  UPDATE cloudllm_sessions SET next = $3::bigint + 1, updated_at = ${NOW}, held_until = ${NOW} + $6::bigint
+  UPDATE cloudllm_sessions SET next = $3::bigint + 1, updated_at = ${NOW}, held_until = ${NOW} + $6::bigint,
+    title = coalesce($7::text, CASE WHEN $4::bigint > 0 THEN title END)
   WHERE id = $1 AND holder = $2 AND next <= $3::bigint RETURNING id
 ), undone AS (
   DELETE FROM cloudllm_records USING held WHERE session = held.id AND number >= $4::bigint
@@ -118,7 +119,7 @@ SELECT greatest(1, held_until - ${NOW})::float8 AS for_ms FROM cloudllm_sessions
 WHERE id = $1 AND NOT EXISTS (SELECT FROM gone)`;
 
 const LIST = `
-SELECT id, updated_at::float8 FROM cloudllm_sessions
+SELECT id, updated_at::float8, title FROM cloudllm_sessions
 WHERE updated_at IS NOT NULL
   AND ($1 = '' OR (id >= $1 AND id < $1 || chr(1114111)))
   AND ($2::bigint IS NULL OR updated_at < $2::bigint OR (updated_at = $2::bigint AND id > $3))
@@ -143,7 +144,8 @@ class PostgresTable implements SessionTable {
   async write({ key, token }: TableLease, batch: Batch, leaseMs: number): Promise<boolean> {
     const number = String(batch.number);
     if (batch.isAfterFailure && (await this.#query(OUTDATE, [key, token, number])).length === 0) return false;
-    const values = [key, token, number, String(batch.from), batch.records, String(leaseMs)];
+    const title = batch.title ?? null;
+    const values = [key, token, number, String(batch.from), batch.records, String(leaseMs), title];
     return (await this.#query(WRITE, values)).length > 0;
   }
 
@@ -162,7 +164,7 @@ class PostgresTable implements SessionTable {
   async list({ prefix, limit, after }: PageRequest): Promise<readonly StoredSession[]> {
     const updatedAt = after === undefined ? null : String(Math.floor(after.updatedAt));
     const rows = await this.#query(LIST, [prefix, updatedAt, after?.id ?? "", String(limit)]);
-    return rows.map((row) => ({ id: String(row.id), updatedAt: Number(row.updated_at) }));
+    return rows.map((row) => storedSession(String(row.id), Number(row.updated_at), row.title));
   }
 
   async remove(key: string): Promise<number> {

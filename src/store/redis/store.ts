@@ -13,7 +13,7 @@ import {
   type TableLease,
   type Taken,
 } from "../leased-store.ts";
-import { type PageRequest, wantedAmong } from "../page.ts";
+import { type PageRequest, storedSession, wantedAmong } from "../page.ts";
 import { type RedisClient, type RedisLike, type RedisReply, redisClientOf } from "./client.ts";
 import { keyPart } from "./key.ts";
 
@@ -129,6 +129,7 @@ class RedisTable implements SessionTable {
       ["XADD", log, "NOMKSTREAM", id, "records", batch.records, ...replaced],
       ["SET", this.#own(key, token), "", "PX", `${leaseMs}`],
       ["ZADD", this.#latest, "XX", now, key],
+      ...(this.#ttlMs === undefined ? [] : [["PEXPIRE", this.#title(key), `${this.#ttlMs}`]]),
     ]);
     if (!(await this.#isAdded(added, log, id))) return false;
     valuesOf([lived, ...others]);
@@ -141,6 +142,7 @@ class RedisTable implements SessionTable {
           ]
         : []),
       ...(isFirst ? [["XDEL", log, `${token}-0`]] : []),
+      ...this.#titling(key, batch),
       ...(replaced.length === 0 ? [] : [batch.from === 0 ? ["XTRIM", log, "MINID", id] : undone(log, token, batch)]),
     ];
     if (then.length > 0) await this.#all(then);
@@ -178,7 +180,7 @@ class RedisTable implements SessionTable {
     if (this.#ttlMs !== undefined)
       await this.#all([["ZREMRANGEBYSCORE", this.#latest, "-inf", `(${Date.now() - this.#ttlMs}`]]);
     const { prefix, limit, after } = request;
-    if (prefix !== "") return wantedAmong(await this.#named(prefix), request).slice(0, limit);
+    if (prefix !== "") return this.#titled(wantedAmong(await this.#named(prefix), request).slice(0, limit));
     // Those of the same moment as the last one are read again.
     const at = `${after?.updatedAt ?? 0}`;
     const [again] = after ? await this.#all([["ZCOUNT", this.#latest, at, at]]) : [0];
@@ -189,7 +191,7 @@ class RedisTable implements SessionTable {
     const flat = (reply as readonly unknown[]).flat().map(String);
     const found = flat.flatMap((id, index) => (index % 2 === 0 ? [{ id, updatedAt: Number(flat[index + 1]) }] : []));
     const behind = found.filter(({ id, updatedAt }) => !after || updatedAt < after.updatedAt || isBelow(id, after.id));
-    return behind.slice(0, limit);
+    return this.#titled(behind.slice(0, limit));
   }
 
   async remove(key: string, leaseMs: number): Promise<number> {
@@ -199,7 +201,7 @@ class RedisTable implements SessionTable {
       : { token: "0", next: 1, isKept: false };
     if (taken.token === undefined) return taken.forMs;
     await this.#all([
-      ["DEL", this.#log(key), this.#own(key, taken.token)],
+      ["DEL", this.#log(key), this.#own(key, taken.token), this.#title(key)],
       ["ZREM", this.#latest, key],
       ["ZREM", this.#names, key],
     ]);
@@ -265,6 +267,25 @@ class RedisTable implements SessionTable {
 
   async #all(commands: readonly (readonly string[])[]): Promise<readonly unknown[]> {
     return valuesOf(await this.#client.pipeline(commands));
+  }
+
+  /** Returns the sessions with their titles. */
+  async #titled(sessions: readonly StoredSession[]): Promise<readonly StoredSession[]> {
+    if (sessions.length === 0) return sessions;
+    const titles = await this.#all(sessions.map(({ id }) => ["GET", this.#title(id)]));
+    return sessions.map(({ id, updatedAt }, index) => storedSession(id, updatedAt, titles[index]));
+  }
+
+  /** Returns the commands that keep the title which a batch sets, and delete that of the records which it replaces. */
+  #titling(key: string, { title, from }: Batch): string[][] {
+    const place = this.#title(key);
+    if (title !== undefined)
+      return [["SET", place, title, ...(this.#ttlMs === undefined ? [] : ["PX", `${this.#ttlMs}`])]];
+    return from === 0 ? [["DEL", place]] : [];
+  }
+
+  #title(key: string): string {
+    return this.#key(key, "title");
   }
 
   #log(key: string): string {

@@ -9,7 +9,7 @@ import {
   type TableLease,
   type Taken,
 } from "../leased-store.ts";
-import type { PageRequest } from "../page.ts";
+import { type PageRequest, storedSession } from "../page.ts";
 import { SqliteDatabase, type SqliteLike, type SqliteSchema, schemaSql } from "./database.ts";
 
 /** The options of `new SQLiteStore`. */
@@ -33,6 +33,8 @@ CREATE TABLE cloudllm_records (
   records TEXT NOT NULL, -- JSON array
   PRIMARY KEY (session, number)
 );`,
+    `
+ALTER TABLE cloudllm_sessions ADD COLUMN title TEXT;`,
   ],
 };
 
@@ -97,7 +99,8 @@ INSERT INTO cloudllm_sessions (id, holder, held_until) VALUES (?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET holder = excluded.holder, held_until = excluded.held_until`;
 
 const HOLD = `
-UPDATE cloudllm_sessions SET next = ?, updated_at = ?, held_until = ? WHERE id = ? AND holder = ? AND next <= ?`;
+UPDATE cloudllm_sessions SET next = ?, updated_at = ?, held_until = ?, title = coalesce(?, CASE WHEN ? > 0 THEN title END)
+WHERE id = ? AND holder = ? AND next <= ?`;
 
 const UNDO = "DELETE FROM cloudllm_records WHERE session = ? AND number >= ?";
 const ADD = "INSERT INTO cloudllm_records (session, number, records) VALUES (?, ?, ?)";
@@ -108,7 +111,7 @@ const DROP_EMPTY = "DELETE FROM cloudllm_sessions WHERE id = ? AND holder IS NUL
 const READ = "SELECT records FROM cloudllm_records WHERE session = ? ORDER BY number";
 
 const LIST = `
-SELECT id, updated_at FROM cloudllm_sessions
+SELECT id, updated_at, title FROM cloudllm_sessions
 WHERE updated_at IS NOT NULL
   AND (? = '' OR (id >= ? AND id < ? || char(1114111)))
   AND (updated_at < ? OR (updated_at = ? AND id > ?))
@@ -133,10 +136,11 @@ class SqliteTable implements SessionTable {
   }
 
   write({ key, token }: TableLease, batch: Batch, leaseMs: number): Promise<boolean> {
-    const { number, from, records } = batch;
+    const { number, from, records, title = null } = batch;
     return this.#database.write(() => {
       const now = Date.now();
-      if (this.#database.run(HOLD, number + 1, now, now + leaseMs, key, token, number) === 0) return false;
+      const values = [number + 1, now, now + leaseMs, title, from, key, token, number];
+      if (this.#database.run(HOLD, ...values) === 0) return false;
       this.#database.run(UNDO, key, from);
       this.#database.run(ADD, key, number, records);
       return true;
@@ -164,8 +168,17 @@ class SqliteTable implements SessionTable {
     const { updatedAt, id } = after ?? { updatedAt: Number.MAX_SAFE_INTEGER, id: "" };
     return this.#database.read(() =>
       this.#database
-        .all<{ id: string; updated_at: number }>(LIST, prefix, prefix, prefix, updatedAt, updatedAt, id, limit)
-        .map((row) => ({ id: row.id, updatedAt: row.updated_at })),
+        .all<{ id: string; updated_at: number; title: string | null }>(
+          LIST,
+          prefix,
+          prefix,
+          prefix,
+          updatedAt,
+          updatedAt,
+          id,
+          limit,
+        )
+        .map((row) => storedSession(row.id, row.updated_at, row.title)),
     );
   }
 

@@ -10,8 +10,9 @@ import type { SessionStore } from "../../session/store.ts";
  * - Methods of the store: `replace`, `delete`, and `claim` together with `release`.
  * - Members of `OpenedStore`: `other`, `cut`, and `lostAnswers` for `loseAnswers`.
  * - `expiry`: a lease that is not renewed ends.
+ * - `titles`: a listing has titles.
  */
-export type StoreAbility = "claim" | "other" | "cut" | "lostAnswers" | "expiry" | "replace" | "delete";
+export type StoreAbility = "claim" | "other" | "cut" | "lostAnswers" | "expiry" | "replace" | "delete" | "titles";
 
 /** A new, empty place for sessions, and stores on it. */
 export interface OpenedStore {
@@ -77,6 +78,11 @@ export function numbered(number: number): SessionRecord {
 /** Returns records with the numbers from `first` to `last`. */
 export function numberedTo(last: number, first = 1): SessionRecord[] {
   return Array.from({ length: last - first + 1 }, (_, index) => numbered(first + index));
+}
+
+/** Returns a record that sets a title. */
+export function entitled(title: string): SessionRecord {
+  return { type: "said", messages: [{ role: "user", content: title }], title };
 }
 
 /** Fails unless the store keeps exactly these records under the id. */

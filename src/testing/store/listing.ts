@@ -1,7 +1,7 @@
 /** A listing shows every session once, the latest first. */
 
 import assert from "node:assert/strict";
-import { idsOf, mustFail, numbered, pause, type StoreBench, type StoreCaseDefinition } from "./case.ts";
+import { entitled, idsOf, mustFail, numbered, pause, type StoreBench, type StoreCaseDefinition } from "./case.ts";
 
 const COUNT = 23;
 /** Longer than the clock of any file system or database is coarse. */
@@ -105,6 +105,44 @@ export const listingCases: readonly StoreCaseDefinition[] = [
         const expected = ids.filter((id) => id.startsWith(prefix)).sort();
         assert.deepEqual((await idsOf(store, { prefix, limit: 2 })).sort(), expected, `prefix ${prefix}`);
       }
+    },
+  },
+  {
+    name: "a listing has the title that a record has set last, and none where no record has set one",
+    needs: ["titles"],
+    async run({ store }) {
+      const listed = async () => new Map((await store.list()).sessions.map(({ id, title }) => [id, title]));
+      const odd = "Größe 'x'; \\ \"%_\" — 🌍";
+      await store.append("a", [numbered(1)]);
+      await store.append("b", [entitled("First"), numbered(1)]);
+      await store.append("c", [entitled("Old"), numbered(1), entitled(odd), numbered(2)]);
+      assert.deepEqual([...(await listed())].sort(), [
+        ["a", undefined],
+        ["b", "First"],
+        ["c", odd],
+      ]);
+      await store.append("b", [numbered(2)]);
+      await store.append("c", [entitled("New")]);
+      const { sessions } = await store.list({ prefix: "c" });
+      assert.deepEqual([(await listed()).get("b"), sessions[0]?.title], ["First", "New"]);
+    },
+  },
+  {
+    name: "a conversation that takes the place of another has its own title, or none",
+    needs: ["titles", "replace", "delete"],
+    async run({ store }) {
+      const titleOf = async () => (await store.list()).sessions[0]?.title;
+      await store.append("a", [entitled("Secret")]);
+      await store.replace("a", [numbered(1)]);
+      assert.equal(await titleOf(), undefined);
+      await store.append("a", [entitled("Later")]);
+      assert.equal(await titleOf(), "Later");
+      await store.replace("a", [numbered(1), entitled("Replaced")]);
+      assert.equal(await titleOf(), "Replaced");
+      await store.release("a");
+      await store.delete("a");
+      await store.append("a", [numbered(1)]);
+      assert.equal(await titleOf(), undefined);
     },
   },
   {
