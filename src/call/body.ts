@@ -3,6 +3,7 @@
 import { SendError } from "../contract/errors.ts";
 import { parseExact } from "../platform/exact-json.ts";
 import { isDeeper, MAX_DEPTH } from "../platform/json-depth.ts";
+import { isJson } from "../platform/json-text.ts";
 import type { Decoder, Protocol } from "../protocols/protocol.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
 import type { ChunkSink } from "../stream/source.ts";
@@ -166,10 +167,23 @@ export class Body {
       // The name of the event says how to read its text.
       if (type === "error" && !text.startsWith("[")) throw protocol.readError(facts.provider, 0, decode(text));
     }
-    const event = this.#parse(data);
+    let event: unknown;
+    try {
+      event = this.#parse(data);
+    } catch (error) {
+      if (data.includes("\n")) return this.#joinedEvents(data, type, error);
+      throw error;
+    }
     if (data.length > 2 * MAX_DEPTH) checkDepth(event); // each level has two brackets
     this.isComplete = this.#target.raw ? this.#pushRaw(event, type) : this.#push(event, type);
     return this.isComplete;
+  }
+
+  /** Reads the events of a server that does not put blank lines between them. Each has its own line. */
+  #joinedEvents(data: string, type: string, error: unknown): boolean {
+    const lines = data.split("\n");
+    if (!isJson(this.#target.decode(lines[0] ?? ""))) throw error;
+    return lines.some((line) => this.#event(line, type));
   }
 
   #pushRaw(event: unknown, type: string): boolean {

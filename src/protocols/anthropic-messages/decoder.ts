@@ -10,13 +10,13 @@ import { TextBuffer } from "../../platform/text-buffer.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
 import { callDelta } from "../common/call-delta.ts";
 import { errorOf, isError, isForeignError } from "../common/error-kinds.ts";
-import { brokenOffError, finishReasonOf } from "../common/finish-reasons.ts";
+import { brokenOffError, finishReasonOf, laterReason } from "../common/finish-reasons.ts";
 import { mediaChunk, mediaIn } from "../common/media-decoding.ts";
 import type { ThinkingPlace } from "../common/thinking-place.ts";
 import { toolCallOf } from "../common/tool-call-arguments.ts";
 import { uniqueCallId } from "../common/tool-call-ids.ts";
 import { cutCallError, malformedCallError } from "../common/tool-call-tracker.ts";
-import { argumentsIn, listIn, meaningOf, nameIn, objectIn, textIn } from "../common/wire-values.ts";
+import { argumentsIn, idIn, indexIn, listIn, meaningOf, nameIn, objectIn, textIn } from "../common/wire-values.ts";
 import type { Decoder } from "../protocol.ts";
 import { finished, isBare, type OpenBlock } from "./blocks.ts";
 import { emitCitations } from "./citations.ts";
@@ -73,7 +73,8 @@ export class AnthropicDecoder implements Decoder {
   push(event: object, type: string, chunks: MessageChunk[]): boolean {
     const wire = event as WireEvent;
     if (wire.error) throw errorOf(this.#facts.provider, 0, event);
-    switch (wire.type) {
+    // Some proxies leave the type to the name of the event.
+    switch (wire.type ?? type) {
       case "message_start": {
         const message = objectIn(wire.message) ?? {};
         if (message.error) throw errorOf(this.#facts.provider, 0, message);
@@ -81,17 +82,18 @@ export class AnthropicDecoder implements Decoder {
         break;
       }
       case "content_block_start":
-        this.#latest = wire.index ?? this.#latest + 1;
+        this.#latest = indexIn(wire.index) ?? this.#latest + 1;
         this.#begin(this.#latest, objectIn(wire.content_block) ?? {}, chunks);
         break;
       case "content_block_delta":
-        this.#add(wire.index ?? this.#latest, objectIn(wire.delta) ?? {}, chunks);
+        this.#add(indexIn(wire.index) ?? this.#latest, objectIn(wire.delta) ?? {}, chunks);
         break;
       case "content_block_stop":
-        this.#end(wire.index ?? this.#latest, chunks);
+        this.#end(indexIn(wire.index) ?? this.#latest, chunks);
         break;
       case "message_delta":
-        if (wire.delta?.stop_reason) this.#facts.rawFinishReason = textIn(wire.delta.stop_reason);
+        if (wire.delta?.stop_reason)
+          this.#facts.rawFinishReason = laterReason(this.#facts.rawFinishReason, textIn(wire.delta.stop_reason));
         this.#readUsage(wire.usage);
         break;
       case "message_stop":
@@ -152,8 +154,11 @@ export class AnthropicDecoder implements Decoder {
     const type = nameIn(asBegun.type) ?? (asBegun.text ? "text" : "");
     this.#emitBareCall(chunks);
     const unended = this.#open.get(index);
-    if (unended?.type === "tool_use")
+    if (unended?.type === "tool_use") {
+      const isAgain = asBegun.id === unended.begun.id && unended.text.length === 0;
+      if (isAgain) return; // some proxies send the beginning twice
       throw new SendError("protocol", "A tool call was not ended before the next block.");
+    }
     if (unended) this.#end(index, chunks);
     const callIndex = type === "tool_use" ? this.#calls++ : 0;
     const begun = type === "tool_use" ? { ...asBegun, id: this.#callIdOf(asBegun, callIndex) } : asBegun;
@@ -175,7 +180,7 @@ export class AnthropicDecoder implements Decoder {
 
   #callIdOf({ id }: WireBlock, callIndex: number): string {
     this.#callIds ??= new Set();
-    return uniqueCallId(textIn(id), this.#facts.id, callIndex, this.#callIds);
+    return uniqueCallId(idIn(id), this.#facts.id, callIndex, this.#callIds);
   }
 
   #add(index: number, delta: WireDelta, chunks: MessageChunk[]): void {
@@ -297,7 +302,8 @@ export class AnthropicDecoder implements Decoder {
     this.#emitBareCall(chunks);
     for (const [index, { type }] of this.#open) if (type === "text" || type === "thinking") this.#end(index, chunks);
     this.#providerTools.close(chunks);
-    facts.finishReason = reason;
+    // Servers with another protocol of their own say `end_turn` although there are calls.
+    facts.finishReason = this.#calls > 0 && reason === "stop" ? "toolCalls" : reason;
     const { queries } = this.#providerTools;
     const count = this.#usage.server_tool_use?.web_search_requests ?? queries.length;
     if (count > 0) facts.search = { queries, count };

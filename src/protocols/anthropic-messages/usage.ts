@@ -6,19 +6,17 @@ import type { AnthropicUsage, Count, Iteration } from "./wire.ts";
 
 /**
  * Returns both reports as one. Counts are cumulative: the later report replaces the earlier, except for counts that it
- * lacks.
+ * lacks. Gateways that count at one place only report zeros at the other.
  */
 export function mergedUsage(earlier: AnthropicUsage, later: unknown): AnthropicUsage {
   if (typeof later !== "object" || later === null) return earlier;
-  const lacksNone = Object.values(later).every(isTold);
+  const given = Object.entries(later).filter(([, value]) => value !== null && value !== undefined);
+  const merged: AnthropicUsage = { ...earlier, ...Object.fromEntries(given) };
   return {
-    ...earlier,
-    ...(lacksNone ? later : Object.fromEntries(Object.entries(later).filter(([, value]) => isTold(value)))),
+    ...merged,
+    ...(earlier.input_tokens && !countIn(merged.input_tokens) && { input_tokens: earlier.input_tokens }),
+    ...(earlier.output_tokens && !countIn(merged.output_tokens) && { output_tokens: earlier.output_tokens }),
   };
-}
-
-function isTold(value: unknown): boolean {
-  return value !== null && value !== undefined;
 }
 
 /** Returns the usage; `undefined` without counts of input and output. */

@@ -10,13 +10,14 @@ import { exactJson } from "../../platform/exact-json.ts";
 import { TextBuffer } from "../../platform/text-buffer.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
 import { errorOf, isError, isForeignError } from "../common/error-kinds.ts";
-import { brokenOffError, finishReasonOf } from "../common/finish-reasons.ts";
+import { brokenOffError, finishReasonOf, laterReason } from "../common/finish-reasons.ts";
 import { addLogprobs } from "../common/logprobs.ts";
 import { mediaIn } from "../common/media-decoding.ts";
 import { isOneText, isRestored, lostTextError } from "../common/text-comparison.ts";
 import { madeUpCallId } from "../common/tool-call-ids.ts";
 import { ToolCallTracker } from "../common/tool-call-tracker.ts";
-import { firstAnswer, listIn, nameIn, objectIn, textIn } from "../common/wire-values.ts";
+import { laterUsage } from "../common/usage-counts.ts";
+import { firstAnswer, idIn, indexIn, listIn, nameIn, objectIn, textIn } from "../common/wire-values.ts";
 import type { Decoder } from "../protocol.ts";
 import { ChatCitations, SearchSources } from "./citations.ts";
 import type { ChatDialect } from "./dialects.ts";
@@ -56,6 +57,7 @@ export class ChatDecoder implements Decoder {
   #anyChoice = false;
   #anyReasoning = false;
   #anyAnnotation = false;
+  #anyCallList = false;
   #named = false;
 
   constructor(facts: ReplyFacts, dialect: ChatDialect) {
@@ -75,10 +77,12 @@ export class ChatDecoder implements Decoder {
     // The last report wins: some send running totals with every chunk. Error chunks also hold usage.
     if (typeof wire.service_tier === "string") this.#facts.serviceTier = wire.service_tier;
     const usage = usageOf(wire.usage ?? choice?.usage ?? wire.x_groq?.usage, this.#facts.serviceTier);
-    if (usage) this.#facts.usage = usage;
+    if (usage) this.#facts.usage = laterUsage(this.#facts.usage, usage);
     if (isError(event, type)) throw errorOf(this.#facts.provider, 0, event);
     if (wire.x_groq?.error) throw errorOf(this.#facts.provider, 0, wire.x_groq);
-    if (!wire.choices && isForeignError(event)) throw errorOf(this.#facts.provider, 0, event);
+    // MiniMax and others report an error next to choices: none, or empty ones.
+    const mayBeError = !wire.choices?.length || wire.base_resp || wire.code;
+    if (mayBeError && isForeignError(event)) throw errorOf(this.#facts.provider, 0, event);
     if (this.#facts.id === undefined) {
       const id = nameIn(wire.id);
       if (id !== undefined) this.#facts.id = id;
@@ -148,8 +152,9 @@ export class ChatDecoder implements Decoder {
       this.#readMessage(message, chunks);
     // Some servers send `""` or the word `null` on every chunk.
     const reason = choice.finish_reason && textIn(choice.finish_reason);
-    if (reason && reason !== "null") this.#facts.rawFinishReason = reason;
-    if (choice.error) throw errorOf(this.#facts.provider, 0, { error: choice.error });
+    if (reason && reason !== "null") this.#facts.rawFinishReason = laterReason(this.#facts.rawFinishReason, reason);
+    const error = choice.error || delta?.error || message?.error;
+    if (error) throw errorOf(this.#facts.provider, 0, { error });
   }
 
   /**
@@ -157,7 +162,7 @@ export class ChatDecoder implements Decoder {
    * emitted. If it does not begin with the deltas' text, pieces were lost or the text differs. Emitted text stays.
    */
   #readMessage(
-    { content, refusal, tool_calls, annotations, audio, images, ...message }: WireDelta,
+    { content, refusal, tool_calls, function_call, annotations, audio, images, ...message }: WireDelta,
     chunks: MessageChunk[],
   ): void {
     const emitted = this.#text.toString();
@@ -174,7 +179,9 @@ export class ChatDecoder implements Decoder {
       },
       chunks,
     );
-    if (!this.#calls) this.#readToolCalls(tool_calls, chunks, true);
+    if (this.#calls) return;
+    this.#readToolCalls(tool_calls, chunks, true);
+    this.#readOnlyCall(function_call, chunks);
   }
 
   #readDelta(delta: WireDelta, chunks: MessageChunk[]): void {
@@ -198,9 +205,7 @@ export class ChatDecoder implements Decoder {
       this.#addText(textIn(delta.refusal), chunks);
     }
     if (delta.tool_calls) this.#readToolCalls(delta.tool_calls, chunks, false);
-    // The form from before parallel calls.
-    const only = delta.function_call && objectIn(delta.function_call);
-    if (only?.name || only?.arguments) this.#readToolCall({ function: only }, chunks);
+    this.#readOnlyCall(delta.function_call, chunks);
     if (delta.annotations) {
       this.#anyAnnotation = true;
       for (const annotation of listIn(delta.annotations)) if (annotation) this.#readAnnotation(annotation, chunks);
@@ -268,9 +273,17 @@ export class ChatDecoder implements Decoder {
   #readToolCalls(calls: WireDelta["tool_calls"], chunks: MessageChunk[], areComplete: boolean): void {
     this.#calls?.beginList();
     for (const item of listIn(calls)) {
+      this.#anyCallList = true;
       const call = objectIn(item);
       if (call) this.#readToolCall(call, chunks, areComplete);
     }
+  }
+
+  /** Reads the form from before parallel calls. Some gateways send a call in both forms. */
+  #readOnlyCall(wire: WireDelta["function_call"], chunks: MessageChunk[]): void {
+    if (!wire || this.#anyCallList) return;
+    const call = objectIn(wire);
+    if (call?.name || call?.arguments) this.#readToolCall({ function: call }, chunks);
   }
 
   #readToolCall(call: WireToolCall, chunks: MessageChunk[], isComplete = false): void {
@@ -279,8 +292,8 @@ export class ChatDecoder implements Decoder {
     this.#calls ??= new ToolCallTracker((index) => madeUpCallId(this.#facts.id, index));
     const id = this.#calls.add(
       {
-        index: call.index ?? undefined,
-        id: textIn(call.id),
+        index: indexIn(call.index),
+        id: idIn(call.id),
         name: textIn(call.function?.name ?? custom?.name),
         isText: Boolean(custom),
         // Some local servers send the object itself.

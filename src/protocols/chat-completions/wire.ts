@@ -15,6 +15,9 @@ export interface WireChunk {
   readonly service_tier?: unknown;
   readonly x_groq?: Nullable<{ readonly usage?: unknown; readonly error?: unknown }>;
   readonly error?: unknown;
+  /** MiniMax's state of a request, and the codes of other vendors' errors. */
+  readonly base_resp?: unknown;
+  readonly code?: unknown;
   /** Perplexity: URLs, and the same sources with titles. */
   readonly citations?: Nullable<readonly unknown[]>;
   readonly search_results?: Nullable<readonly Nullable<{ readonly url?: unknown; readonly title?: unknown }>[]>;
@@ -32,6 +35,7 @@ export interface WireChoice {
 }
 
 export interface WireDelta {
+  readonly error?: unknown;
   readonly content?: Nullable<string | readonly WirePart[]>;
   readonly refusal?: Nullable<string>;
   readonly reasoning_content?: unknown;
@@ -46,8 +50,8 @@ export interface WireDelta {
 }
 
 export interface WireToolCall {
-  readonly index?: Nullable<number>;
-  readonly id?: Nullable<string>;
+  readonly index?: unknown;
+  readonly id?: unknown;
   readonly function?: Nullable<{ readonly name?: Nullable<string>; readonly arguments?: unknown }>;
   /** A call of a tool that takes plain text. */
   readonly custom?: Nullable<{ readonly name?: Nullable<string>; readonly input?: Nullable<string> }>;

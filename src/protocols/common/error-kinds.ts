@@ -56,7 +56,7 @@ const KIND_BY_FAMILY: readonly (readonly [RegExp, SendErrorKind])[] = [
 /** Texts by which some servers name the cause, with any code or status. */
 const KIND_BY_TEXT: readonly (readonly [RegExp, SendErrorKind])[] = [
   [
-    /context[ _](length|window|size|limit)|prompt is too long|too many (input )?tokens|maximum prompt length|token count.{0,40}exceeds/i,
+    /context[ _](length|window|size|limit)|(prompt|input) is too long|too many (input )?tokens|maximum prompt length|token count.{0,40}exceeds/i,
     "contextLength",
   ],
   [/(incorrect|invalid) api key|api key (not valid|expired)/i, "authentication"],
@@ -115,7 +115,7 @@ export function errorOf(provider: string, status: number, body: unknown): SendEr
   const ownStatus = status || numberOf(error.status_code) || numberOf(ownCode) || numberOf(error.status) || 0;
   const text = messageText(error, body);
   const kind = kindOf(ownStatus, words, text);
-  const code = words[0] ?? (numberOf(ownCode) === undefined ? undefined : String(ownCode));
+  const code = words[0] ?? (typeof ownCode === "number" && !FINE.includes(ownCode) ? String(ownCode) : undefined);
   const about =
     code === undefined || code === String(ownStatus) ? ownStatus || "an error" : `${ownStatus || ""} ${code}`.trim();
   const advised = ADVICE[ownStatus === WRONG_METHOD ? "notFound" : kind];
@@ -177,14 +177,16 @@ function kindOf(status: number, words: readonly string[], text: string): SendErr
   const kindBy = (kinds: typeof KIND_BY_CODE) =>
     kinds.find(([pattern]) => words.some((word) => pattern.test(word)))?.[1];
   const kind = kindBy(KIND_BY_CODE) ?? KIND_BY_STATUS[status] ?? kindBy(KIND_BY_FAMILY) ?? kindOfOther(status);
-  if (kind !== "invalidRequest" && kind !== "permission") return kind;
+  // An error in a stream has no status, and often no code.
+  const isVague = kind === "invalidRequest" || kind === "permission" || (status === 0 && words.length === 0);
+  if (!isVague) return kind;
   return KIND_BY_TEXT.find(([pattern]) => pattern.test(text))?.[1] ?? kind;
 }
 
 /** Returns the wait in milliseconds that OpenAI and Groq state in the text: `Please try again in 1m2.5s`, `in 20ms`. */
 function retryHintMs(text: string): number | undefined {
   const [, hours, minutes, seconds, milliseconds] =
-    /try again in (?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?/.exec(text) ?? [];
+    /(?:try again|retry) in (?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?/.exec(text) ?? [];
   const parts = [hours, minutes, seconds, milliseconds];
   if (parts.every((part) => part === undefined)) return undefined;
   const [h = 0, m = 0, s = 0, ms = 0] = parts.map((part) => Number(part ?? 0));
@@ -201,9 +203,15 @@ function kindOfOther(status: number): SendErrorKind {
   return status >= 400 && status < 500 ? "invalidRequest" : "server";
 }
 
-/** `{error: {…}}`, `{error: "text"}`, `[{error: {…}}]`, or the object itself. */
-function errorObjectOf(body: unknown): WireError {
-  if (Array.isArray(body)) return errorObjectOf(body[0]);
+/** Maximum number of error objects within each other: each gateway on the way may add one. */
+const MAX_WRAPPERS = 4;
+
+/**
+ * `{error: {…}}`, `{error: "text"}`, `[{error: {…}}]`, or the object itself. Gateways put the error of another server
+ * into their own, also as JSON.
+ */
+function errorObjectOf(body: unknown, wrappers = 0): WireError {
+  if (Array.isArray(body)) return errorObjectOf(body[0], wrappers);
   if (typeof body === "string") return { message: withoutMarkup(body) };
   if (typeof body !== "object" || body === null) return {};
   const outer = body as WireError;
@@ -211,7 +219,21 @@ function errorObjectOf(body: unknown): WireError {
     if (outer.base_resp) return { message: outer.base_resp.status_msg, code: outer.base_resp.status_code };
     return Array.isArray(outer.errors) && messageIn(outer) === undefined ? errorObjectOf(outer.errors) : outer;
   }
-  return typeof body.error === "object" ? (body.error as WireError) : { ...outer, message: body.error };
+  const error = typeof body.error === "string" ? (parsedObject(body.error) ?? body.error) : body.error;
+  if (typeof error !== "object" || error === null) return { ...outer, message: error };
+  const inner: WireError & { readonly error?: unknown } = error;
+  const isWrapper = Array.isArray(error) || (inner.error !== undefined && messageIn(inner) === undefined);
+  return isWrapper && wrappers < MAX_WRAPPERS ? errorObjectOf(error, wrappers + 1) : inner;
+}
+
+/** Returns the object that a text is the JSON of. */
+function parsedObject(text: string): object | undefined {
+  if (!/^\s*[[{]/.test(text)) return undefined;
+  try {
+    return JSON.parse(text) as object;
+  } catch {
+    return undefined;
+  }
 }
 
 function messageText(error: WireError, body: unknown): string {

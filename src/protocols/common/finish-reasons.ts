@@ -16,9 +16,14 @@ const MEANINGS: Readonly<Record<string, FinishReason>> = {
   length: "length",
   max_tokens: "length",
   max_output_tokens: "length",
+  max_new_tokens: "length",
+  max_completion_tokens: "length",
   max_length: "length",
   model_length: "length",
   model_context_window_exceeded: "length",
+  context_length_exceeded: "length",
+  // Cohere's word for a context that is full.
+  error_limit: "length",
   tool_calls: "toolCalls",
   tool_call: "toolCalls",
   tool_use: "toolCalls",
@@ -34,6 +39,8 @@ const MEANINGS: Readonly<Record<string, FinishReason>> = {
   prohibited_content: "contentFilter",
   spii: "contentFilter",
   error_toxic: "contentFilter",
+  moderation: "contentFilter",
+  content_policy_violation: "contentFilter",
 };
 
 /**
@@ -43,9 +50,10 @@ const MEANINGS: Readonly<Record<string, FinishReason>> = {
  */
 const BROKEN: readonly (readonly [RegExp, SendErrorKind])[] = [
   [/missing_thought_signature/i, "invalidRequest"],
-  [/overload|insufficient|unavailable|capacity/i, "overloaded"],
+  [/overload|insufficient|unavailable|capacity|busy/i, "overloaded"],
+  [/rate_?limit|quota|throttl/i, "rateLimit"],
   [
-    /error|fail|abort|cancel|time_?d?_?out|time_limit|deadline|interrupt|terminat|preempt|evict|kill|shut_?down|exception|resource_exhausted|connection|disconnect|crash|malformed|unexpected_tool|too_many_tool/i,
+    /error|fail|abort|cancel|time_?d?_?out|time_limit|deadline|interrupt|terminat|preempt|evict|kill|shut_?down|exception|resource_exhausted|connection|disconnect|crash|expired|out_of_memory|oom\b|dead\b|malformed|unexpected_tool|too_many_tool/i,
     "server",
   ],
 ];
@@ -62,6 +70,18 @@ export function finishReasonOf(word = ""): FinishReason | undefined {
     .replaceAll("-", "_")
     .replace(/^content_filter:.*/, "content_filter");
   return Object.hasOwn(MEANINGS, name) ? MEANINGS[name] : undefined;
+}
+
+/**
+ * Returns the word that counts when a reply has two. Some gateways add a `stop` of their own to every reply: it does
+ * not make a reply complete that was cut, filtered or broken off.
+ */
+export function laterReason(earlier: string | undefined, later: string): string {
+  if (earlier === undefined || earlier === later) return later;
+  const [known, then] = [finishReasonOf(earlier), finishReasonOf(later)];
+  if (then !== "stop" && then !== "toolCalls") return later;
+  const isCut = known === undefined ? brokenOffError(earlier) !== undefined : known !== "stop" && known !== "toolCalls";
+  return isCut ? earlier : later;
 }
 
 /**

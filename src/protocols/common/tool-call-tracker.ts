@@ -83,7 +83,10 @@ export class ToolCallTracker {
     if (piece.index !== undefined) this.#byIndex.set(piece.index, call);
     call.wireIndex = piece.index ?? call.wireIndex;
     // Later pieces may repeat the id and the name, or carry empty ones: nothing is glued, nothing overwritten.
-    if (call.name === "" && piece.name) call.name = piece.name;
+    if (piece.name && (call.name === "" || isMoreOfName(call, piece))) {
+      const isWhole = piece.name.startsWith(call.name);
+      call.name = isWhole ? piece.name : call.name + piece.name;
+    }
     if (piece.name && piece.argumentsDelta === "" && !call.isText && progressOf(call).isComplete) call.maybeOver = true;
     if (piece.id && (call.id === "" || call.madeUpId)) this.#name(call, piece.id);
     if (piece.name) this.#named.add(call);
@@ -139,6 +142,7 @@ export class ToolCallTracker {
     const { argumentsDelta: args, name } = piece;
     const isMore = latest && !name && (args === "" ? index !== undefined : !isComplete(latest));
     if (isMore && latest.name !== "") return latest;
+    if (isMoreOfArguments(latest, piece)) return latest;
     // A call that still lacks the provider's id gets it now; at the index of one that has another id begins a new call.
     const isUnnamed = index !== undefined && latest && (latest.id === "" || latest.madeUpId);
     return isUnnamed && !this.#isAnother(piece, latest) ? latest : undefined;
@@ -147,6 +151,7 @@ export class ToolCallTracker {
   /** Whether a piece that has the marks of a call begins one of its own. */
   #isAnother(piece: ToolCallPiece, call: OpenCall): boolean {
     if (!piece.name || call.name === "") return false;
+    if (isMoreOfName(call, piece) && !this.#named.has(call)) return false;
     if (piece.name !== call.name || (this.#named.has(call) && (!piece.id || isComplete(call)))) return true;
     if (piece.index !== undefined && call.wireIndex !== undefined && piece.index !== call.wireIndex)
       return progressOf(call).isEmpty || isComplete(call);
@@ -190,6 +195,23 @@ function isComplete(call: OpenCall): boolean {
 function progressOf(call: OpenCall): JsonProgress {
   call.progress ??= new JsonProgress(call.argumentsText);
   return call.progress;
+}
+
+/**
+ * Returns whether the piece holds more of the call's name: it has the call's marks, and nothing of the arguments has
+ * come.
+ */
+function isMoreOfName({ ownId, wireIndex, name: known, argumentsText }: OpenCall, piece: ToolCallPiece): boolean {
+  const { id, index, name } = piece;
+  if (!name || known === "" || name === known || ownId === "" || argumentsText !== "") return false;
+  return id ? id === ownId : index !== undefined && index === wireIndex;
+}
+
+/** Returns whether the piece belongs to the open call at its index, although it has another id and the name again. */
+function isMoreOfArguments(call: OpenCall | undefined, { index, name, argumentsDelta }: ToolCallPiece): boolean {
+  if (!call || index === undefined || !name || name !== call.name) return false;
+  const isOpen = !progressOf(call).isEmpty && !isComplete(call);
+  return isOpen && argumentsDelta.trim() !== "" && !argumentsDelta.trimStart().startsWith("{");
 }
 
 /** Returns whether the piece repeats the complete call. */

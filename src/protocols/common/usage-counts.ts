@@ -1,8 +1,15 @@
 /** Token counts as providers report them. A usage is a bill: a missing or invalid count is never made up. */
 
+import type { TokenUsage } from "../../contract/usage.ts";
+
 /** Returns a token count; `undefined` for any other value. */
 export function countIn(value: unknown): number | undefined {
   return typeof value === "number" && value >= 0 && value < Number.POSITIVE_INFINITY ? value : undefined;
+}
+
+/** Returns the usage to keep: the later report, unless it has nothing but zeros. Some gateways end with zeros. */
+export function laterUsage(earlier: TokenUsage | undefined, later: TokenUsage): TokenUsage {
+  return earlier && later.inputTokens === 0 && later.outputTokens === 0 ? earlier : later;
 }
 
 /** Returns input, output and total, where two of them give the third; `undefined` with fewer than two. */

@@ -17,6 +17,20 @@ export function textIn(value: unknown): string {
   throw unreadable("a string", value);
 }
 
+/**
+ * Returns the id of a call; `""` where there is none. Some servers send numbers.
+ * @throws {SendError} kind `protocol` when it is something else
+ */
+export function idIn(value: unknown): string {
+  return typeof value === "number" ? String(value) : textIn(value);
+}
+
+/** Returns an index; `undefined` where there is none. Some servers send strings, in some events only. */
+export function indexIn(value: unknown): number | undefined {
+  if (typeof value === "number") return value;
+  return typeof value === "string" && /^\d{1,9}$/.test(value) ? Number(value) : undefined;
+}
+
 /** Returns a name or an id; `undefined` where there is none. Some servers send numbers. */
 export function nameIn(value: unknown): string | undefined {
   if (typeof value === "number") return String(value);
@@ -48,7 +62,7 @@ export function firstAnswer<T extends { readonly index?: number | string | null 
  * @throws {SendError} kind `protocol` when it is not an object
  */
 export function objectIn<T extends object>(value: T | null | undefined): T | undefined {
-  if (typeof value === "object") return value ?? undefined;
+  if (typeof value === "object" && (!Array.isArray(value) || value.length === 0)) return value ?? undefined;
   if (value === undefined) return undefined;
   throw unreadable("an object", value);
 }
@@ -76,13 +90,21 @@ function unreadable(what: string, value: unknown): SendError {
 
 /**
  * Returns the arguments of a function call, which come as an object or as JSON. Missing arguments and `null` are an
- * empty object.
+ * empty object. Two forms of gateways have one meaning: JSON within a JSON string, and `{}` before the arguments, which
+ * is the empty object of Anthropic's first event.
  * @throws {SyntaxError} when they are not JSON, not an object, or nested too deep to be sent back
  */
 export function argumentsIn(value: unknown): Readonly<Record<string, unknown>> {
-  const args: unknown = typeof value !== "string" ? value : value.trim() === "" ? {} : parseExact(value);
+  let args: unknown = typeof value === "string" ? parsedArguments(value) : value;
+  if (typeof value === "string" && typeof args === "string") args = parsedArguments(args);
   if (args === undefined || args === null) return {};
   if (typeof args !== "object" || Array.isArray(args)) throw new SyntaxError("not an object");
   if (isDeeper(args)) throw new SyntaxError(`nested more than ${MAX_DEPTH} deep`);
   return args as Readonly<Record<string, unknown>>;
+}
+
+function parsedArguments(json: string): unknown {
+  const text = json.trim();
+  if (text === "") return {};
+  return parseExact(/^\{\}\s*\{/.test(text) ? text.slice(2) : text);
 }

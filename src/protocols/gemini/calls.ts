@@ -10,7 +10,7 @@ import { toolCallOf } from "../common/tool-call-arguments.ts";
 import { uniqueCallId } from "../common/tool-call-ids.ts";
 import { cutCallError, malformedCallError } from "../common/tool-call-tracker.ts";
 import { WaitingCalls } from "../common/waiting-calls.ts";
-import { argumentsIn, listIn, objectIn, textIn } from "../common/wire-values.ts";
+import { argumentsIn, idIn, listIn, objectIn, textIn } from "../common/wire-values.ts";
 import { addArgument } from "./partial-arguments.ts";
 import type { GeminiPart, PartialArgument } from "./wire.ts";
 
@@ -65,7 +65,7 @@ export class GeminiCalls {
     if (name !== "") {
       this.#close();
       const index = this.ids.length;
-      const own = textIn(call.id);
+      const own = idIn(call.id);
       const id = uniqueCallId(own, this.#facts.id, index, this.#takenIds);
       this.ids.push(id);
       // Emitted before it is parsed, so that unusable arguments are visible.
@@ -90,13 +90,13 @@ export class GeminiCalls {
     const { executableCode, codeExecutionResult, toolCall, toolResponse, functionResponse } = part;
     if (executableCode || toolCall) {
       this.#asked ??= new WaitingCalls();
-      this.#asked.add(part, idIn(executableCode ?? toolCall, executableCode ? "code" : "tool"));
+      this.#asked.add(part, waitingIdIn(executableCode ?? toolCall, executableCode ? "code" : "tool"));
     }
     if (codeExecutionResult) {
-      const code = this.#askedBy(idIn(codeExecutionResult, "code"))?.executableCode;
+      const code = this.#askedBy(waitingIdIn(codeExecutionResult, "code"))?.executableCode;
       this.#emit("code_execution", code, codeExecutionResult, chunks, isFailed(codeExecutionResult));
     } else if (toolResponse) {
-      const call = this.#askedBy(idIn(toolResponse, "tool"))?.toolCall;
+      const call = this.#askedBy(waitingIdIn(toolResponse, "tool"))?.toolCall;
       this.#emit(toolName(call ?? toolResponse), call?.args, toolResponse.response, chunks);
     } else if (functionResponse) {
       this.#close();
@@ -133,7 +133,7 @@ export class GeminiCalls {
     this.#open = undefined;
     const { part, id, name, arguments: args, isCut } = open;
     if (isCut) throw cutCallError(name);
-    const ownId = part.functionCall?.id ?? undefined;
+    const ownId = idIn(part.functionCall?.id) || undefined;
     const functionCall = { ...(ownId && { id: ownId }), name, args };
     this.#addPart({ ...part, functionCall });
     const call = { id, ownId, name, arguments: args };
@@ -181,7 +181,7 @@ function argumentsOf(name: string, args: unknown): Record<string, unknown> {
 }
 
 /** Returns the id by which a result finds its call, among those of its kind. */
-function idIn(asked: { readonly id?: unknown } | null | undefined, kind: "code" | "tool"): string | undefined {
+function waitingIdIn(asked: { readonly id?: unknown } | null | undefined, kind: "code" | "tool"): string | undefined {
   return typeof asked?.id === "string" && asked.id !== "" ? `${kind} ${asked.id}` : undefined;
 }
 

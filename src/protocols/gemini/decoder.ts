@@ -11,8 +11,9 @@ import { TextBuffer } from "../../platform/text-buffer.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
 import { citationChunk } from "../common/citation-chunk.ts";
 import { isError, isForeignError } from "../common/error-kinds.ts";
-import { brokenOff, brokenOffError, finishReasonOf } from "../common/finish-reasons.ts";
+import { brokenOff, brokenOffError, finishReasonOf, laterReason } from "../common/finish-reasons.ts";
 import { addGeminiLogprobs } from "../common/logprobs.ts";
+import { laterUsage } from "../common/usage-counts.ts";
 import { firstAnswer, listIn, meaningOf, nameIn, objectIn, textIn } from "../common/wire-values.ts";
 import type { Decoder } from "../protocol.ts";
 import { GeminiCalls } from "./calls.ts";
@@ -69,7 +70,7 @@ export class GeminiDecoder implements Decoder {
   push(event: object, type: string, chunks: MessageChunk[]): boolean {
     const wire = event as WireResponse;
     const usage = geminiUsageOf(wire.usageMetadata);
-    if (usage) this.#facts.usage = usage;
+    if (usage) this.#facts.usage = laterUsage(this.#facts.usage, usage);
     if (isError(event, type) || (!wire.candidates && isForeignError(event)))
       throw geminiError(this.#facts.provider, 0, event);
     const id = nameIn(wire.responseId);
@@ -122,7 +123,7 @@ export class GeminiDecoder implements Decoder {
     // A reason in mid-stream does not end it: the last one counts.
     const { finishReason, finishMessage, groundingMetadata } = candidate;
     if (finishReason && finishReason !== "FINISH_REASON_UNSPECIFIED")
-      this.#facts.rawFinishReason = textIn(finishReason);
+      this.#facts.rawFinishReason = laterReason(this.#facts.rawFinishReason, textIn(finishReason));
     if (typeof finishMessage === "string") this.#finishMessage = finishMessage;
     if (!groundingMetadata) return;
     for (const query of listIn(groundingMetadata.webSearchQueries)) {

@@ -18,7 +18,7 @@ import { addLogprobs } from "../common/logprobs.ts";
 import { toolCallOf } from "../common/tool-call-arguments.ts";
 import { uniqueCallId } from "../common/tool-call-ids.ts";
 import { malformedCallError } from "../common/tool-call-tracker.ts";
-import { argumentsIn, listIn, nameIn, objectIn, textIn } from "../common/wire-values.ts";
+import { argumentsIn, idIn, listIn, nameIn, objectIn, textIn } from "../common/wire-values.ts";
 import type { Decoder } from "../protocol.ts";
 import { cutPromptError, ollamaError } from "./errors.ts";
 import { OLLAMA, type OllamaReplay } from "./messages.ts";
@@ -91,7 +91,7 @@ export class OllamaDecoder implements Decoder {
     if (name === "") throw new SendError("protocol", "A tool call has no name.");
     this.#calls ??= [];
     const index = this.#calls.length;
-    const id = uniqueCallId(textIn(own), this.#createdAt, index, this.#takenIds);
+    const id = uniqueCallId(idIn(own), this.#createdAt, index, this.#takenIds);
     // Emitted before it is parsed, so that unusable arguments are visible.
     chunks.push(callDelta({ index, id, name }, typeof args === "string" ? args : exactJson(args ?? {})));
     this.#calls.push(toolCallOf(id, name, argumentsOf(name, args)));

@@ -10,7 +10,7 @@ import { callDelta } from "../common/call-delta.ts";
 import { toolCallOf } from "../common/tool-call-arguments.ts";
 import { uniqueCallId } from "../common/tool-call-ids.ts";
 import { cutCallError, malformedCallError } from "../common/tool-call-tracker.ts";
-import { argumentsIn, type Nullable, textIn } from "../common/wire-values.ts";
+import { argumentsIn, idIn, type Nullable, textIn } from "../common/wire-values.ts";
 import type { WireItem } from "./wire.ts";
 
 /** A call that has begun and not ended. */
@@ -76,7 +76,7 @@ export class ResponsesCalls {
   /** Begins a call, unless it has begun. Without `isEnded`, a call without an id waits: its id may still come. */
   begin(at: number, item: WireItem, chunks: MessageChunk[], isEnded = false): void {
     if (this.#open.has(at)) return;
-    const ownId = textIn(item.call_id);
+    const ownId = idIn(item.call_id);
     const name = textIn(item.name);
     if ((!ownId && !isEnded) || !name) return;
     const isText = item.type === "custom_tool_call";

@@ -12,7 +12,8 @@ import { errorOf, isError, isForeignError } from "../common/error-kinds.ts";
 import { brokenOffError, finishReasonOf } from "../common/finish-reasons.ts";
 import { addLogprobs } from "../common/logprobs.ts";
 import { lostTextError } from "../common/text-comparison.ts";
-import { listIn, type Nullable, nameIn, objectIn, textIn } from "../common/wire-values.ts";
+import { laterUsage } from "../common/usage-counts.ts";
+import { idIn, listIn, type Nullable, nameIn, objectIn, textIn } from "../common/wire-values.ts";
 import type { Decoder, ReplyPosition } from "../protocol.ts";
 import { ResponsesCalls } from "./calls.ts";
 import { anyWaits, isCallersCall } from "./client-tools.ts";
@@ -57,6 +58,7 @@ export class ResponsesDecoder implements Decoder {
   readonly #queries: string[] = [];
   #searches = 0;
   #refused = false;
+  #isMessageCut = false;
   #isOver = false;
 
   constructor(facts: ReplyFacts, dialect: ResponsesDialect) {
@@ -193,7 +195,7 @@ export class ResponsesDecoder implements Decoder {
     // The first event holds the requested tier (such as `auto`), the last one the actual tier.
     if (typeof service_tier === "string") this.#facts.serviceTier = service_tier;
     const read = responsesUsageOf(usage, this.#facts.serviceTier, tool_usage);
-    if (read) this.#facts.usage = read;
+    if (read) this.#facts.usage = laterUsage(this.#facts.usage, read);
   }
 
   /** Returns the place of a part, which is nearly always that of the event before. */
@@ -229,7 +231,8 @@ export class ResponsesDecoder implements Decoder {
     else this.#endProviderTool(item, chunks);
   }
 
-  #endMessage(at: number, { content }: WireItem, chunks: MessageChunk[]): void {
+  #endMessage(at: number, { content, status }: WireItem, chunks: MessageChunk[]): void {
+    this.#isMessageCut ||= status === "incomplete";
     for (const [index, part] of listIn(content).entries()) {
       const place = `${at}.${index}` as const;
       this.#completePart(place, part, chunks);
@@ -308,7 +311,7 @@ export class ResponsesDecoder implements Decoder {
       if (this.#isCallersCall(item)) {
         called ??= countsOf(this.#calls.endedIds);
         begun ??= this.#calls.openPlaces();
-        const id = item.call_id ?? "";
+        const id = idIn(item.call_id);
         const known = called.get(id) ?? 0;
         if (known > 0) called.set(id, known - 1);
         else
@@ -336,19 +339,20 @@ export class ResponsesDecoder implements Decoder {
   #finishReason(status: Nullable<string>, raw: string | undefined): FinishReason {
     if (status === "incomplete") return finishReasonOf(raw) ?? "unknown";
     // A server that drops pieces still reports `completed`.
-    if (status !== "completed" || this.#texts.difference) return "unknown";
+    if (status !== "completed" || this.#isMessageCut || this.#texts.difference) return "unknown";
     if (this.#anyCalls?.anyComplete || anyWaits(this.#items.values())) return "toolCalls";
     return this.#refused ? "refusal" : "stop";
   }
 }
 
 /**
- * Returns the response with the status of its last event, where its own is missing. An event named failed always
- * counts.
+ * Returns the response with the status of its last event, where its own is missing. An event that says that the reply
+ * is not complete always counts.
  */
 function ended(response: WireResponse, type: string): WireResponse {
   const named = /^response\.(completed|incomplete|failed)$/.exec(type)?.[1];
-  const status = named === "failed" ? named : (response.status ?? named);
+  const isComplete = !response.status || response.status === "completed";
+  const status = named === "failed" || (named && isComplete) ? named : response.status;
   return status === response.status ? response : { ...response, status };
 }
 
