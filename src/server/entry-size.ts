@@ -9,8 +9,9 @@ const FRAME_SIZE = 64;
 
 /** Returns about how many bytes an entry takes as JSON. */
 export function sizeOfEntry(entry: LogEntry): number {
-  if (entry.type === "chunks") return sizeOfChunks(entry.chunks);
-  return sizeOfMessage(entry.message) + sizeOfChunks(entry.tools ?? []);
+  const facts = entry.facts ? jsonLength(entry.facts) : 0;
+  if (entry.type === "chunks") return sizeOfChunks(entry.chunks) + facts;
+  return sizeOfMessage(entry.message) + sizeOfChunks(entry.tools ?? []) + facts;
 }
 
 /** Returns about how many bytes chunks take as JSON. */

@@ -3,6 +3,7 @@
 import type { MessageChunk } from "../contract/chunk.ts";
 import type { SendErrorData } from "../contract/errors.ts";
 import type { AssistantMessage, Message } from "../contract/message.ts";
+import type { CallApproval } from "../dialects/native/wire.ts";
 import type { ReplyOutline } from "../dialects/outline.ts";
 import type { EntryId } from "./entry-id.ts";
 import type { TurnRequest } from "./turn-request.ts";
@@ -47,6 +48,8 @@ export interface KeptRun {
 export interface RunRequest {
   readonly messages: readonly Message[];
   readonly options: Readonly<Record<string, unknown>>;
+  /** Decisions about the calls at the end of the messages, which the run carries out. */
+  readonly approvals?: readonly CallApproval[] | undefined;
 }
 
 /** The turn that a run sends to the session named `RunHead.chat`, as far as JSON keeps it. */
@@ -63,6 +66,8 @@ export type LogEntry =
       readonly chunks: readonly MessageChunk[];
       /** The ids of calls whose tools begin to run. The log has them before the tools do. */
       readonly begun?: readonly string[];
+      /** Of the reply before it, which is complete and whose tools begin, in a run without a session. */
+      readonly facts?: StepFacts;
     }
   /**
    * The message so far. It takes the place of every entry before it: a log deletes those. Its id need not follow the
@@ -70,7 +75,8 @@ export type LogEntry =
    * entry that it follows, absent for none. A viewer that has seen exactly that one skips the snapshot; every other
    * viewer discards its text and shows the snapshot's. `tools` are the calls so far and their results, as chunks, once
    * there are results: a message has only the calls without one. `outline` is the order in which the parts came, where
-   * it is not the usual one. `begun` are the calls of the last reply whose tools have begun.
+   * it is not the usual one. `begun` are the calls of the last reply whose tools have begun. `facts` are those of the
+   * replies before the last results, by the number of the reply from 0.
    */
   | {
       readonly id: EntryId;
@@ -80,7 +86,18 @@ export type LogEntry =
       readonly tools?: readonly MessageChunk[];
       readonly outline?: ReplyOutline;
       readonly begun?: readonly string[];
+      readonly facts?: Readonly<Record<number, StepFacts>>;
     };
+
+/** A complete reply without the parts that its chunks make: usage, replay and so on. It never reaches a viewer. */
+export type StepFacts = Pick<
+  AssistantMessage,
+  Exclude<
+    keyof AssistantMessage,
+    | ("role" | "content" | "reasoning" | "toolCalls" | "unfinishedToolCalls" | "citations" | "media")
+    | ("providerToolCalls" | "steps" | "interrupted" | "output" | "raw")
+  >
+>;
 
 /** The last entry of a run: written once, and nothing follows it. Plain data. */
 export type RunEnd =

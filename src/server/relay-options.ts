@@ -38,8 +38,8 @@ export interface RelayOptions extends PolicyOptions {
   /**
    * Maximum tokens and dollars of one turn: of the reply to a request, with those after its tools. The turn ends with
    * `finishReason: "budget"`. `sessions.budget` comes before it. A reply that continues the one at the end of its
-   * messages has none. A turn of a session that another process
-   * continues is counted from there.
+   * messages has none. A turn that another process continues
+   * counts the replies before, as far as the log or the store has their usage.
    * @default no limit
    */
   readonly budget?: TurnBudget | undefined;
@@ -52,8 +52,8 @@ export interface RelayOptions extends PolicyOptions {
   readonly linger?: "stop" | "continue" | number | undefined;
   /**
    * The fate of a run whose process has died. `"continue"`: another process of a shared log, and of a shared store with
-   * `sessions`, goes on where nothing can happen twice. The log keeps the requests for that. A tool of a session begins
-   * when the log knows that it does; `docs/relay.md` lists what is continued.
+   * `sessions`, goes on where nothing can happen twice. The log keeps the requests for that. A tool begins when the log
+   * knows that it does; `docs/relay.md` lists what is continued.
    * @default none: the run ends as `truncated`, with its text
    */
   readonly recover?: "continue" | undefined;

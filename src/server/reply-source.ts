@@ -4,11 +4,12 @@ import type { ClientWrapper } from "../contract/client.ts";
 import type { Message } from "../contract/message.ts";
 import type { SendOptions } from "../contract/options.ts";
 import { badRequest } from "../dialects/refusal.ts";
+import { ConversationTurn, type SentConversation, splitOf } from "./conversation-turn.ts";
 import type { RunHead } from "./log.ts";
 import type { Caller } from "./policy-options.ts";
 import type { RelaySettings } from "./relay-options.ts";
 import type { RunSource } from "./run.ts";
-import { type LeftSoFar, openConversation, SessionTurn } from "./session-turn.ts";
+import { type LeftSoFar, SessionTurn } from "./session-turn.ts";
 import type { CheckedStart } from "./start-request.ts";
 import type { TurnRequest } from "./turn-request.ts";
 
@@ -44,12 +45,19 @@ export function replySource(settings: RelaySettings, start: CheckedStart, caller
     const client = clientOf(settings, model);
     const { tools: all = [], ...rest } = withTools(settings, options);
     const { approvals } = turn;
-    return {
-      open: (signal) => openConversation(client, messages, { tools: all, approvals, budget }, { ...rest, signal }),
-    };
+    return conversationSource({ client, messages, tools: all, options: rest, approvals, budget });
   }
   const head = { id: start.run, chat: scopedChat(caller, chat) };
   return turnSource(settings, { head, request: turnRequestOf(turn), options, model });
+}
+
+/** Returns the reply to a conversation that the relay does not keep. */
+function conversationSource(conversation: SentConversation): RunSource {
+  const split = splitOf(conversation);
+  if (split) return new ConversationTurn(conversation, split);
+  const { client, messages, tools, options } = conversation;
+  const sent = { ...options, ...(tools.length > 0 && { tools }) };
+  return { open: (signal) => client.sendMessageStream(messages, { ...sent, signal }) };
 }
 
 /** A turn of a session. */
@@ -85,10 +93,7 @@ export function turnSource(settings: RelaySettings, { head, request, options, mo
   return new SessionTurn(setup, { id: head.id, request, options: own, left });
 }
 
-/**
- * Returns the request of a run for a process that takes it over. It is empty when none may: a tool that runs outside a
- * session belongs to its process.
- */
+/** Returns the request of a run for a process that takes it over; nothing when none may. */
 export function requestToKeep(
   settings: RelaySettings,
   { turn, options: given, model, isUnstored }: CheckedStart,
@@ -96,8 +101,8 @@ export function requestToKeep(
   if (isUnstored || !settings.continues) return {};
   const options = { ...given, ...(model !== undefined && { model }) };
   if (turn.type !== "messages") return { turn: { request: turnRequestOf(turn), options } };
-  if (settings.tools.some(({ run }) => run)) return {};
-  return { request: { messages: prompted(settings, turn.messages), options } };
+  const { messages, approvals } = turn;
+  return { request: { messages: prompted(settings, messages), options, ...(approvals && { approvals }) } };
 }
 
 function turnRequestOf(turn: Exclude<CheckedStart["turn"], { readonly type: "messages" }>): TurnRequest {

@@ -8,7 +8,7 @@ import { Fold } from "../stream/fold.ts";
 import { chunksSoFar } from "../stream/rest-of-reply.ts";
 import { type EntryId, entryId } from "./entry-id.ts";
 import { sizeOfChunks, sizeOfEntry } from "./entry-size.ts";
-import type { LogEntry, RunHead } from "./log.ts";
+import type { LogEntry, RunHead, StepFacts } from "./log.ts";
 import { foldedIn } from "./outline-so-far.ts";
 import { MAX_RUN_BYTES } from "./run-end.ts";
 
@@ -19,6 +19,8 @@ export interface TakenOver {
   /** The order of its parts. */
   readonly outline: OutlineRecorder;
   readonly after: EntryId | undefined;
+  /** The facts of its complete replies: see `LogEntry`. */
+  readonly facts: Readonly<Record<number, StepFacts>>;
   /** Whether the source knows how far the reply has come once it is open: the store of a session may have more. */
   readonly isTurn: boolean;
 }
@@ -43,12 +45,20 @@ export class RunTranscript {
   #outline: OutlineRecorder;
   /** The calls of the last reply whose tools have begun. */
   #begun: string[] = [];
+  /** Whether the last chunk was a result, so that the next one begins another reply. */
+  #isAnswered = false;
+  /** The number of the reply under way, and the facts of those that are complete. */
+  #step = 0;
+  readonly #facts: Record<number, StepFacts>;
+  /** Those of the last reply, for the next entry. */
+  #newFacts: StepFacts | undefined;
 
   constructor({ provider, model }: RunHead, takenOver: TakenOver | undefined) {
     this.#attempt = takenOver?.attempt ?? 1;
     this.#number = takenOver ? -1 : 0;
     this.#outline = takenOver && !takenOver.isTurn ? takenOver.outline : new OutlineRecorder();
     this.#fold = new Fold({ provider, model, attempts: [] });
+    this.#facts = { ...takenOver?.facts };
   }
 
   get isTooLarge(): boolean {
@@ -61,13 +71,19 @@ export class RunTranscript {
     for (const chunk of chunks) this.#take(chunk);
     this.#bytes += size;
     this.#bytesSince += size;
-    return { id: this.#nextId(), type: "chunks", chunks };
+    return { id: this.#nextId(), type: "chunks", chunks, ...this.#takeFacts() };
+  }
+
+  /** Notes that the reply so far is complete, and that its tools begin: the next entry says it. */
+  replied(facts: StepFacts): void {
+    this.#newFacts = facts;
+    this.#facts[this.#step] = facts;
   }
 
   /** Returns the entry that says that the tool of a call begins to run. */
   begins(callId: string): LogEntry {
     this.#begun.push(callId);
-    return { id: this.#nextId(), type: "chunks", chunks: [], begun: [callId] };
+    return { id: this.#nextId(), type: "chunks", chunks: [], begun: [callId], ...this.#takeFacts() };
   }
 
   /** Returns the first entry of a later attempt. */
@@ -94,7 +110,8 @@ export class RunTranscript {
     const order = { outline: this.#outline.parts.slice() };
     const id = this.#nextId();
     const last = isShown ? after : id; // its own: no viewer has seen that
-    return { id, type: "snapshot", message: now, ...(last !== undefined && { after: last }), ...tools, ...order };
+    const more = { ...(last !== undefined && { after: last }), ...tools, ...order, ...this.#allFacts() };
+    return { id, type: "snapshot", message: now, ...more };
   }
 
   /** Returns whether a snapshot is to follow. `entries`: their number since the last one. */
@@ -109,7 +126,8 @@ export class RunTranscript {
     const { outline } = this.#outline;
     const order = outline ? { outline } : {};
     const begun = this.#begun.length > 0 ? { begun: [...this.#begun] } : {};
-    const entry: LogEntry = { id: this.#nextId(), type: "snapshot", message, after, ...tools, ...order, ...begun };
+    const more = { ...tools, ...order, ...begun, ...this.#allFacts() };
+    const entry: LogEntry = { id: this.#nextId(), type: "snapshot", message, after, ...more };
     this.#bytesSince = 0;
     this.#snapshotBytes = sizeOfEntry(entry);
     return entry;
@@ -119,9 +137,21 @@ export class RunTranscript {
     this.#fold.add(chunk);
     if (chunk.type === "rewind") this.#outline.rewound(foldedIn(this.#fold));
     else this.#outline.add(chunk);
+    if (this.#isAnswered && chunk.type !== "toolResult") this.#step++;
+    this.#isAnswered = chunk.type === "toolResult";
     if (chunk.type === "toolResult") this.#hasResults = true;
     else this.#begun = [];
     if (chunk.type === "toolCall" || chunk.type === "toolResult") this.#tools.push(chunk);
+  }
+
+  #takeFacts(): { readonly facts?: StepFacts } {
+    const facts = this.#newFacts;
+    this.#newFacts = undefined;
+    return facts ? { facts } : {};
+  }
+
+  #allFacts(): { readonly facts?: Readonly<Record<number, StepFacts>> } {
+    return Object.keys(this.#facts).length > 0 ? { facts: { ...this.#facts } } : {};
   }
 
   #nextId(): EntryId {

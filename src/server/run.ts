@@ -5,9 +5,10 @@
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import { SendError } from "../contract/errors.ts";
-import type { AssistantMessage } from "../contract/message.ts";
+import type { AssistantMessage, ToolCall } from "../contract/message.ts";
 import type { Attempt, ReplyMetrics } from "../contract/metrics.ts";
 import { Refusal } from "../dialects/refusal.ts";
+import type { TurnReports } from "../session/execute-tool.ts";
 import { asTimedOut } from "../stream/attempts-in-flight.ts";
 import { Fold } from "../stream/fold.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
@@ -17,6 +18,7 @@ import type { LogEntry, LogWriter, RunEnd, RunHead } from "./log.ts";
 import { endedError, type StopReason } from "./run-end.ts";
 import { RunTranscript, type TakenOver } from "./run-transcript.ts";
 import { RunWriter } from "./run-writer.ts";
+import { factsOf } from "./step-facts.ts";
 
 /** The reply of a run, before it is open. */
 export interface RunSource {
@@ -27,9 +29,9 @@ export interface RunSource {
   readonly soFar?: readonly MessageChunk[] | undefined;
   /**
    * Opens the reply. Rejects with the refusal.
-   * @param begins awaited before a tool runs here
+   * @param reports learns of the tools that run here
    */
-  open(signal: AbortSignal, begins: (call: { readonly id: string }) => Promise<void>): Promise<MessageStream>;
+  open(signal: AbortSignal, reports: TurnReports): Promise<MessageStream>;
   /** Another process goes on: what the reply keeps elsewhere stays for it. */
   leave?(): void;
   /** Whether no other process can produce the reply at the same time. */
@@ -219,7 +221,12 @@ export class Run {
     const { signal } = this.#phase.controller;
     if (this.#stopReason) throw new SendError("aborted", "The run was stopped.");
     const { source, takenOver } = this.#parts;
-    const stream = await source.open(signal, (call) => this.#begins(call.id));
+    const reports = {
+      begins: (call: ToolCall) => this.#begins(call.id),
+      // The store of a session has its replies.
+      replied: (reply: AssistantMessage) => this.head.request && this.#transcript.replied(factsOf(reply)),
+    };
+    const stream = await source.open(signal, reports);
     if (takenOver?.isTurn) this.#append(this.#transcript.continueTurn(takenOver, source.soFar ?? []));
     this.#phase = { status: "reading", stream };
     if (this.#stopReason) void stream.stop();

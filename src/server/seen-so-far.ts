@@ -6,32 +6,52 @@ import { inOrder } from "../dialects/ordered-chunks.ts";
 import type { SeenStep, SeenTurn } from "../session/left-turn.ts";
 import { Fold } from "../stream/fold.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
-import type { LogEntry, RunHead } from "./log.ts";
+import type { LogEntry, RunHead, StepFacts } from "./log.ts";
+import { withFacts } from "./step-facts.ts";
+
+/** A turn as its log has it. */
+export interface LoggedTurn extends SeenTurn {
+  /** Of the replies that are known to be complete, by their numbers. */
+  readonly facts: Readonly<Record<number, StepFacts>>;
+}
 
 /** Returns what the entries of a run show of its turn. */
-export function seenSoFar({ provider, model }: RunHead, entries: readonly LogEntry[]): SeenTurn {
+export function seenSoFar({ provider, model }: RunHead, entries: readonly LogEntry[]): LoggedTurn {
   let collector = new StepCollector({ provider, model, attempts: [] });
   let begun = new Set<string>();
   for (const entry of entries) {
-    if (entry.type === "snapshot") collector = new StepCollector({ provider, model, attempts: [] });
+    if (entry.type === "snapshot") collector = new StepCollector({ provider, model, attempts: [] }, entry.facts);
+    else if (entry.facts) collector.complete(entry.facts);
     const chunks = entry.type === "snapshot" ? inOrder(entry).flatMap((part) => part.chunks) : entry.chunks;
     for (const chunk of chunks) collector.add(chunk);
     // The tools of a reply begin behind its last chunk.
     if (entry.type === "snapshot" || chunks.some(({ type }) => type !== "toolResult")) begun = new Set();
     for (const id of entry.begun ?? []) begun.add(id);
   }
-  return { steps: collector.steps(), begun };
+  return { steps: collector.steps(), begun, facts: collector.known };
 }
 
 /** Splits the chunks of a turn into its replies. */
 class StepCollector {
   readonly #facts: ReplyFacts;
   readonly #steps: SeenStep[] = [];
+  /** Of the steps that are known to be complete, by their numbers. */
+  readonly #known: Map<number, StepFacts>;
   #fold: Fold | undefined;
   #results: ToolMessage[] = [];
 
-  constructor(facts: ReplyFacts) {
+  constructor(facts: ReplyFacts, known: Readonly<Record<number, StepFacts>> = {}) {
     this.#facts = facts;
+    this.#known = new Map(Object.entries(known).map(([number, its]) => [Number(number), its]));
+  }
+
+  /** The last reply is complete. */
+  complete(facts: StepFacts): void {
+    this.#known.set(this.#steps.length, facts);
+  }
+
+  get known(): Readonly<Record<number, StepFacts>> {
+    return Object.fromEntries(this.#known);
   }
 
   add(chunk: MessageChunk): void {
@@ -55,7 +75,9 @@ class StepCollector {
     if (!this.#fold && this.#results.length === 0) return;
     const fold = this.#fold ?? new Fold(this.#facts);
     const metrics = { durationMs: 0, chunks: 0, longestGapMs: 0, attempts: [] };
-    this.#steps.push({ reply: fold.message("interrupted", () => metrics), results: this.#results });
+    const folded = fold.message("interrupted", () => metrics);
+    const facts = this.#known.get(this.#steps.length);
+    this.#steps.push({ reply: facts ? withFacts(folded, facts) : folded, results: this.#results });
     this.#fold = undefined;
     this.#results = [];
   }

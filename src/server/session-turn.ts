@@ -1,20 +1,18 @@
-/** One turn of a session, as the reply of a run: of a stored session, or of one that lasts for this turn. */
+/** One turn of a stored session, as the reply of a run. */
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import type { ClientWrapper } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
-import type { AssistantMessage, Message, ToolMessage, UserMessage } from "../contract/message.ts";
-import type { SendOptions, Tool } from "../contract/options.ts";
-import type { CallApproval } from "../dialects/native/wire.ts";
+import type { AssistantMessage, Message, UserMessage } from "../contract/message.ts";
+import type { SendOptions } from "../contract/options.ts";
 import { badRequest } from "../dialects/refusal.ts";
-import type { ToolBegins } from "../session/execute-tool.ts";
-import { checkedHistory, type TurnInput } from "../session/history.ts";
+import type { TurnReports } from "../session/execute-tool.ts";
+import type { TurnInput } from "../session/history.ts";
 import { openLeft } from "../session/left-session.ts";
 import type { SeenTurn } from "../session/left-turn.ts";
 import type { OpenOptions } from "../session/options.ts";
 import type { SavedSession } from "../session/saved-session.ts";
 import { LLMSession, sessionParts } from "../session/session.ts";
-import type { TurnBudget } from "../session/turn-budget.ts";
 import { streamOf } from "../stream/complete-source.ts";
 import { MessageStream } from "../stream/message-stream.ts";
 import { producerLost } from "../stream/rest-of-reply.ts";
@@ -71,11 +69,11 @@ export class SessionTurn implements RunSource {
     return this.#soFar;
   }
 
-  async open(signal: AbortSignal, begins: ToolBegins): Promise<MessageStream> {
+  async open(signal: AbortSignal, reports: TurnReports): Promise<MessageStream> {
     const { left } = this.#turn;
-    if (left) return this.#goOn(left, signal, begins);
+    if (left) return this.#goOn(left, signal, reports);
     this.#session = await LLMSession.open(this.#setup);
-    return this.#begin(this.#session, signal, begins);
+    return this.#begin(this.#session, signal, reports);
   }
 
   /** The process ends, and another one continues the turn: the store keeps it as one that is under way. */
@@ -84,25 +82,25 @@ export class SessionTurn implements RunSource {
     this.#leaving?.catch(() => undefined); // `close` reports it
   }
 
-  #begin(session: LLMSession, signal: AbortSignal, begins: ToolBegins): Promise<MessageStream> {
+  #begin(session: LLMSession, signal: AbortSignal, reports: TurnReports): Promise<MessageStream> {
     mustGoOn(signal);
     const { id, request, options: own } = this.#turn;
     const options = { ...own, signal };
-    const send = (input: TurnInput) => sessionParts(session).begin(input, options, { id, begins });
+    const send = (input: TurnInput) => sessionParts(session).begin(input, options, { id, reports });
     return request.type === "answers" ? this.#answer(session, request, send) : send(this.#input(session, request));
   }
 
   /** Continues the turn, when the lease of its process has passed. */
-  async #goOn({ seen, message }: LeftSoFar, signal: AbortSignal, begins: ToolBegins): Promise<MessageStream> {
+  async #goOn({ seen, message }: LeftSoFar, signal: AbortSignal, reports: TurnReports): Promise<MessageStream> {
     const { id, options } = this.#turn;
-    const opened = claimed(() => openLeft(this.#setup, { id, seen, options, signal, begins }), signal);
+    const opened = claimed(() => openLeft(this.#setup, { id, seen, options, signal, reports }), signal);
     const { session, outcome } = await opened.catch((error: unknown) => {
       throw withPartial(sendErrorOf(error), message);
     });
     this.#session = session;
     switch (outcome.type) {
       case "unsent":
-        return this.#begin(session, signal, begins);
+        return this.#begin(session, signal, reports);
       case "open":
         this.#soFar = outcome.chunks;
         return outcome.stream;
@@ -256,53 +254,4 @@ function lengthOf(keep: KeptHistory, history: readonly Message[]): number {
   if (typeof keep === "number") return keep;
   const questions = history.flatMap(({ role }, index) => (role === "user" ? [index] : []));
   return [...questions, history.length][keep.turns] ?? history.length;
-}
-
-/** The relay's part in a conversation that it does not keep. */
-export interface ConversationSetup {
-  readonly tools: readonly Tool[];
-  /** The decisions about the calls at its end, where it goes on after them. */
-  readonly approvals: readonly CallApproval[] | undefined;
-  readonly budget: TurnBudget | undefined;
-}
-
-/**
- * Opens the reply to a conversation that the relay does not keep, and runs the tools that it calls.
- * @throws {SendError} as `LLMSession.sendMessageStream`
- */
-export async function openConversation(
-  client: ClientWrapper,
-  messages: readonly Message[],
-  { tools, approvals, budget }: ConversationSetup,
-  options: SendOptions,
-): Promise<MessageStream> {
-  const isTurn = budget !== undefined || tools.some(({ run }) => run !== undefined);
-  const split = approvals ? { history: messages, input: [] } : isTurn ? lastTurnOf(messages) : undefined;
-  if (!split) return client.sendMessageStream(messages, { ...options, ...(tools.length > 0 && { tools }) });
-  const [system] = messages;
-  const systemPrompt = system?.role === "system" ? system.content : undefined;
-  const history = checked(systemPrompt === undefined ? split.history : split.history.slice(1));
-  const session = new LLMSession({ client, tools, history, systemPrompt, budget });
-  await giveAnswers(session, { results: [], approvals: approvals ?? [] });
-  return session.sendMessageStream(split.input, options);
-}
-
-/** @throws {SendError} kind `invalidRequest` for a history that a session does not take: a browser has sent it */
-function checked(history: readonly Message[]): readonly Message[] {
-  try {
-    return checkedHistory(history);
-  } catch (error) {
-    throw new SendError("invalidRequest", String((error as Error).message), { cause: error });
-  }
-}
-
-/** Splits a conversation before its last turn; `undefined` when it ends with a reply that is to be continued. */
-function lastTurnOf(
-  messages: readonly Message[],
-): { readonly history: readonly Message[]; readonly input: TurnInput } | undefined {
-  const last = messages.at(-1);
-  if (last?.role === "user") return { history: messages.slice(0, -1), input: last.content };
-  const start = messages.findLastIndex(({ role }) => role !== "tool") + 1;
-  const results = messages.slice(start).filter((message): message is ToolMessage => message.role === "tool");
-  return results.length === 0 ? undefined : { history: messages.slice(0, start), input: results };
 }

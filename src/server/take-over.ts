@@ -3,6 +3,7 @@
 import type { AssistantMessage } from "../contract/message.ts";
 import type { SendOptions } from "../contract/options.ts";
 import { canGoOn, chunksSoFar, openRest } from "../stream/rest-of-reply.ts";
+import { ConversationTurn, type SentConversation, splitOf } from "./conversation-turn.ts";
 import type { LogWriter, RunHead, RunRequest, TurnToKeep } from "./log.ts";
 import type { FollowerParts, LogFollower } from "./log-follower.ts";
 import { readOn } from "./log-pages.ts";
@@ -13,6 +14,7 @@ import type { RelaySettings } from "./relay-options.ts";
 import { clientOf, turnSource, withTools } from "./reply-source.ts";
 import type { RunParts, RunSource } from "./run.ts";
 import { seenSoFar } from "./seen-so-far.ts";
+import type { LeftSoFar } from "./session-turn.ts";
 
 /** How an attempt to take a run over ends. See `FollowerParts.takeOver`. */
 type TakeOver = NonNullable<FollowerParts["takeOver"]>;
@@ -34,7 +36,9 @@ export function mayBeTakenOver({ continues }: RelaySettings, { request, turn }: 
 export async function takeOver(host: TakeOverHost, { head, feed }: LogFollower, attempt: number): ReturnType<TakeOver> {
   const { log } = host.settings;
   const { request, turn } = head;
-  if (request && !canGoOn(messageSoFar(head, feed.entries))) return "never";
+  const conversation = request && conversationOf(host.settings, request);
+  const split = conversation && splitOf(conversation);
+  if (conversation && !split && !canGoOn(messageSoFar(head, feed.entries))) return "never";
   const writer = host.isDraining() ? undefined : await log.takeOver(head.id, attempt);
   if (!writer) return "notNow";
   const isAll = await readOn(log, feed).then(
@@ -46,26 +50,41 @@ export async function takeOver(host: TakeOverHost, { head, feed }: LogFollower, 
     return "notNow";
   }
   const message = messageSoFar(head, feed.entries);
-  const source = request ? restSource(host.settings, request, message) : turn && leftTurnSource(host, head, feed, turn);
+  const left = { seen: seenSoFar(head, feed.entries), message };
+  const source =
+    conversation && split
+      ? new ConversationTurn(conversation, split, left)
+      : conversation
+        ? restSource(conversation, message)
+        : turn && leftTurnSource(host, head, left, turn);
   if (!source) return sealed(writer, head, feed);
   const outline = outlineOf(feed.entries);
-  const takenOver = { attempt, message, outline, after: feed.last?.id, isTurn: turn !== undefined };
+  const isTurn = turn !== undefined || split !== undefined;
+  const takenOver = { attempt, message, outline, facts: left.seen.facts, after: feed.last?.id, isTurn };
   host.run({ head, feed, source, writer, takenOver });
   return "taken";
 }
 
+/** Returns the conversation of a run, with the tools and limits of this process. */
+function conversationOf(
+  settings: RelaySettings,
+  { messages, options: given, approvals }: RunRequest,
+): SentConversation {
+  const { model, ...options } = given;
+  const { tools = [], ...rest } = withTools(settings, options);
+  const { budget } = settings;
+  return { client: clientOf(settings, model), messages, tools, options: rest, approvals, budget };
+}
+
 /** Returns the rest of a reply; `undefined` when it cannot be continued. */
 function restSource(
-  settings: RelaySettings,
-  { messages, options: given }: RunRequest,
+  { client, messages, tools, options }: SentConversation,
   message: AssistantMessage,
 ): RunSource | undefined {
   if (!canGoOn(message)) return undefined;
-  const { model, ...options } = given;
-  const client = clientOf(settings, model);
   const call = {
     messages,
-    options: { ...withTools(settings, options) },
+    options: { ...options, ...(tools.length > 0 && { tools }) },
     defaults: client.defaults,
     open: client.sendMessageStream.bind(client),
   };
@@ -76,11 +95,10 @@ function restSource(
 function leftTurnSource(
   { settings }: TakeOverHost,
   head: LogFollower["head"],
-  feed: LogFollower["feed"],
+  left: LeftSoFar,
   { request, options: given }: TurnToKeep,
 ): RunSource | undefined {
   const { model, ...options } = given;
-  const left = { seen: seenSoFar(head, feed.entries), message: messageSoFar(head, feed.entries) };
   return turnSource(settings, { head, request, options: options as SendOptions, model, left });
 }
 

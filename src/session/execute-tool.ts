@@ -2,7 +2,7 @@
 
 import type { ToolResultChunk } from "../contract/chunk.ts";
 import { SendError } from "../contract/errors.ts";
-import type { ToolCall, ToolMessage } from "../contract/message.ts";
+import type { AssistantMessage, ToolCall, ToolMessage } from "../contract/message.ts";
 import type { Tool } from "../contract/options.ts";
 import type { SchemaResult } from "../contract/schema.ts";
 import { MAX_TIMER_MS } from "../platform/clock.ts";
@@ -11,6 +11,14 @@ import { isError, toolErrorText, toolResultText } from "./tool-result-text.ts";
 
 /** Notes that the tool of a call begins to run. */
 export type ToolBegins = (call: ToolCall) => Promise<void>;
+
+/** Learns how far a turn has come, for a process that continues it. */
+export interface TurnReports {
+  /** Awaited before a tool runs. */
+  readonly begins: ToolBegins;
+  /** Called with a complete reply when the consumer has taken its calls, before their tools begin. */
+  replied?(reply: AssistantMessage): void;
+}
 
 /**
  * Resolves with the result of a call; with `undefined` when the tool has no `run`, so that the caller has to answer.

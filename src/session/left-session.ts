@@ -8,8 +8,17 @@ import { Fold } from "../stream/fold.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
 import { chunksSoFar } from "../stream/rest-of-reply.ts";
 import { Approvals, type Decision } from "./approvals.ts";
-import { resultChunk, type ToolBegins } from "./execute-tool.ts";
-import { catchUp, completed, isOnlyResults, recordsOfTurn, type SeenTurn, type TurnPlace } from "./left-turn.ts";
+import { resultChunk, type TurnReports } from "./execute-tool.ts";
+import { messagesOf, type TurnInput } from "./history.ts";
+import {
+  addSteps,
+  catchUp,
+  completed,
+  isOnlyResults,
+  recordsOfTurn,
+  type SeenTurn,
+  type TurnPlace,
+} from "./left-turn.ts";
 import { RepliesSoFar } from "./merge-replies.ts";
 import { type OpenOptions, toolsOf, turnDefaults } from "./options.ts";
 import type { SessionRecord } from "./record.ts";
@@ -23,7 +32,7 @@ export interface LeftTurn {
   readonly seen: SeenTurn;
   readonly options: SendOptions;
   readonly signal: AbortSignal;
-  readonly begins: ToolBegins;
+  readonly reports: TurnReports;
 }
 
 /** The fate of the turn. */
@@ -62,6 +71,29 @@ export async function openLeft(
   }
 }
 
+/**
+ * Continues a turn that no store keeps: all that is known of it was seen.
+ * @param session the conversation before the turn
+ * @throws {SendError} as `LLMSession.sendMessageStream`
+ */
+export async function continueUnstored(
+  session: LLMSession,
+  setup: TurnSetup,
+  input: TurnInput,
+  turn: Omit<LeftTurn, "id">,
+): Promise<Extract<LeftOutcome, { readonly type: "open" | "lost" }>> {
+  const { conversation } = sessionParts(session);
+  const { history, answers } = conversation.state;
+  const { provider, model } = session.client;
+  conversation.record({ type: "said", messages: messagesOf(input, history, answers), asked: { provider, model } });
+  addSteps(conversation, turn.seen.steps);
+  const place = catchUp(conversation, turn.seen);
+  return place.type === "known" ? continued(session, setup, turn, place) : { type: "lost", why: place.why };
+}
+
+/** The parts of a session's options that its turns need. */
+type TurnSetup = Pick<OpenOptions, "client" | "tools" | "defaults">;
+
 async function outcomeOf(
   session: LLMSession,
   setup: OpenOptions,
@@ -78,10 +110,10 @@ async function outcomeOf(
 
 async function continued(
   session: LLMSession,
-  { client, tools, defaults }: OpenOptions,
-  { options, signal, begins }: LeftTurn,
+  { client, tools, defaults }: TurnSetup,
+  { options, signal, reports }: Omit<LeftTurn, "id">,
   { reply, calls }: Extract<TurnPlace, { readonly type: "known" }>,
-): Promise<LeftOutcome> {
+): Promise<Extract<LeftOutcome, { readonly type: "open" }>> {
   const { conversation, continueTurn } = sessionParts(session);
   const { turn } = conversation.state;
   const messages = turn?.messages ?? [];
@@ -96,7 +128,7 @@ async function continued(
   };
   // The turn stays as it is in the store: another process continues it.
   if (signal.aborted) throw new SendError("aborted", "The call was stopped before the turn went on.");
-  const more = { messages, isResumed: false, begins, continued: { steps, reply, calls, decisionOf } };
+  const more = { messages, isResumed: false, reports, continued: { steps, reply, calls, decisionOf } };
   const stream = await continueTurn({ ...options, signal }, more);
   return { type: "open", stream, chunks: [...chunksOfSteps(steps), ...(reply ? chunksSoFar(reply) : [])] };
 }

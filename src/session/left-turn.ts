@@ -37,6 +37,15 @@ export type TurnPlace =
   /** Going on could run a tool twice, or leave something out. */
   | { readonly type: "unknown"; readonly why: string };
 
+/** Adds the replies whose tools were seen to run, and the results, to a turn that no store has. */
+export function addSteps(conversation: Conversation, steps: readonly SeenStep[]): void {
+  for (const step of steps) {
+    if (step.results.length === 0) return; // the last one, which may have been cut
+    if (!isOnlyResults(step)) addReply(conversation, step.reply);
+    addResults(conversation, step.results);
+  }
+}
+
 /** Brings the turn under way to the state that its viewers have seen, where they have seen more than the store has. */
 export function catchUp(conversation: Conversation, { steps, begun }: SeenTurn): TurnPlace {
   const turn = openTurn(conversation);
@@ -77,8 +86,7 @@ function breakOff(conversation: Conversation, { reply, results }: SeenStep, begu
   if (toolCalls.length > 0) {
     // No tool begins before its reply is complete: these calls are whole, and more may have been to come.
     if (toolCalls.some(({ id }) => begun.has(id))) return unknown("A tool has begun, and has perhaps run.");
-    const usage = turnUsageOf(reply);
-    conversation.record({ type: "reply", message: asWhole(reply), ...(usage && { usage }) });
+    addReply(conversation, reply);
     return { type: "known", calls: toolCalls };
   }
   if (media.length > 0 || !canGoOn(reply)) return unknown("The reply has media, or the provider has run a tool.");
@@ -89,11 +97,13 @@ function breakOff(conversation: Conversation, { reply, results }: SeenStep, begu
   return { type: "known", calls: [], reply: { ...reply, content: text } };
 }
 
-/** Returns a reply without the parts that were cut. */
-function asWhole({ unfinishedToolCalls: _unfinished, interrupted: _interrupted, ...reply }: AssistantMessage) {
-  const { media: all = [], ...rest } = reply;
+/** Adds a reply whose calls are complete, without the parts that were cut. */
+function addReply(conversation: Conversation, reply: AssistantMessage): void {
+  const { unfinishedToolCalls: _unfinished, interrupted: _interrupted, media: all = [], ...rest } = reply;
   const media = all.filter(({ partial }) => !partial);
-  return { ...rest, ...(media.length > 0 && { media }) };
+  const usage = turnUsageOf(reply);
+  const message = { ...rest, ...(media.length > 0 && { media }) };
+  conversation.record({ type: "reply", message, ...(usage && { usage }) });
 }
 
 function addResults(conversation: Conversation, results: readonly ToolMessage[]): void {

@@ -474,7 +474,7 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
 }
 
 /** The name of a turn, and what it reports. */
-type NamedTurn = Pick<TurnDefinition<unknown>, "id" | "begins">;
+type NamedTurn = Pick<TurnDefinition<unknown>, "id" | "reports">;
 
 /** The messages of a turn, and how it begins. */
 type TurnParts = NamedTurn & Pick<TurnDefinition<unknown>, "messages" | "isResumed" | "continued">;

@@ -14,6 +14,8 @@ const NOT_RUN = "This call was not run: the turn was ended before it.";
 export interface ToolListener {
   /** Awaited before the tool of a call runs. */
   readonly begins?: ToolBegins | undefined;
+  /** The consumer has taken the last call, and the tools begin. */
+  onStart?(): void;
   /** A call has its result; called at most once for each. */
   onResult(call: ToolCall, result: ToolMessage): void;
   /** A tool has ended, after `onResult` if that was called. Not called after `stop`. */
@@ -58,6 +60,7 @@ export class ToolRunner {
 
   start(): void {
     this.#phase = "started";
+    this.#listener.onStart?.();
     for (const [call, running] of this.#open) void this.#execute(call, running);
   }
 

@@ -53,7 +53,7 @@ export class TurnCalls {
   /** Keeps the reply. Its calls run when the consumer has seen them. */
   offer(reply: AssistantMessage, approvals: Approvals): ToolRunner {
     this.#turn.replied(reply);
-    return this.#runnerOf(reply.toolCalls, (call) => approvals.of(call));
+    return this.#runnerOf(reply.toolCalls, (call) => approvals.of(call), reply);
   }
 
   /**
@@ -106,9 +106,16 @@ export class TurnCalls {
     return this.#turn.tools.some(({ run }) => run);
   }
 
-  #runnerOf(calls: readonly ToolCall[], decisionOf: (call: ToolCall) => Decision): ToolRunner {
+  /** @param reply the one that has made the calls, when it has just been written here */
+  #runnerOf(
+    calls: readonly ToolCall[],
+    decisionOf: (call: ToolCall) => Decision,
+    reply?: AssistantMessage,
+  ): ToolRunner {
+    const { begins, replied } = this.#turn.reports ?? {};
     const runner = new ToolRunner(calls, this.#tools, decisionOf, {
-      begins: this.#turn.begins,
+      begins,
+      onStart: () => reply && replied?.(reply),
       onResult: (call, result) => this.#answered(call, result),
       onEnd: () => this.#onToolEnd(runner),
     });

@@ -11,7 +11,7 @@ import { refusalOf } from "../stream/transfer.ts";
 import type { Decision } from "./approvals.ts";
 import type { Ask } from "./ask.ts";
 import type { Conversation } from "./conversation.ts";
-import type { ToolBegins } from "./execute-tool.ts";
+import type { TurnReports } from "./execute-tool.ts";
 import { hasRunnableTool, type SessionOptions, toolsOf } from "./options.ts";
 import { inCallOrder, resumedCalls } from "./reducer.ts";
 import type { Fitted } from "./trimming.ts";
@@ -52,8 +52,7 @@ export interface TurnDefinition<Output> {
   readonly onToolError: SessionOptions["onToolError"];
   /** The name of the turn in the store, for a process that continues it. */
   readonly id?: string | undefined;
-  /** Awaited before a tool runs. */
-  readonly begins?: ToolBegins | undefined;
+  readonly reports?: TurnReports | undefined;
   /** Present when another process has begun the turn: the conversation has it. */
   readonly continued?: ContinuedTurn | undefined;
 }
@@ -85,7 +84,7 @@ export class Turn<Output = unknown> {
   readonly resumed: { readonly calls: readonly ToolCall[]; readonly results: readonly ToolMessage[] } | undefined;
   /** Present in a turn that another process has begun. */
   readonly continued: ContinuedTurn | undefined;
-  readonly begins: ToolBegins | undefined;
+  readonly reports: TurnReports | undefined;
   /** The stream that the caller reads, once the client has answered. */
   stream: MessageStream | undefined;
   readonly #ask: Ask;
@@ -114,11 +113,11 @@ export class Turn<Output = unknown> {
     budget,
     onToolError,
     id,
-    begins,
+    reports,
     continued,
   }: TurnDefinition<Output>) {
     this.conversation = conversation;
-    this.begins = begins;
+    this.reports = reports;
     this.continued = continued;
     this.client = client;
     this.tools = toolsOf(effective);

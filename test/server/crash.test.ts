@@ -182,6 +182,43 @@ describe("a reply that another process goes on with", () => {
   });
 });
 
+describe("a reply that no process goes on with", () => {
+  const recover = "continue" as const;
+
+  test("is one that a relay without `recover` has begun: the log does not have its request", async () => {
+    const { log, run } = await killedAt(10);
+    const client = counting();
+    const second = createRelay({ client, authorize, log, recover, onError: () => undefined });
+    const viewer = watch(await second.handle(get(`${run}/stream`)));
+    await vi.advanceTimersByTimeAsync(18_000);
+    await viewer.over;
+    expect(viewer.events.at(-1)).toMatchObject({ type: "failed", error: { kind: "truncated" } });
+    expect(client.calls.length).toBe(0);
+  });
+
+  test("is one that five processes have written: it would kill a sixth", async () => {
+    const { log, run } = await killedAt(10, { recover });
+    for (let attempt = 2; attempt <= 5; attempt++) {
+      const gate = new Gate();
+      const dying = killable(log);
+      const client = scriptedClient([{ steps: [{ text: `more${attempt} ` }, { pause: gate }] }]);
+      const relay = createRelay({ client, authorize, log: dying.log, recover, onError: () => undefined });
+      const viewer = watch(await relay.handle(get(`${run}/stream`)));
+      await vi.advanceTimersByTimeAsync(18_000);
+      expect(viewer.text).toContain(`more${attempt} `);
+      dying.kill();
+    }
+    const client = counting();
+    const last = createRelay({ client, authorize, log, recover, onError: () => undefined });
+    const viewer = watch(await last.handle(get(`${run}/stream`)));
+    await vi.advanceTimersByTimeAsync(18_000);
+    await viewer.over;
+    expect(viewer.events.at(-1)).toMatchObject({ type: "failed", error: { kind: "truncated" } });
+    expect(viewer.text).toBe(`${WORDS.slice(0, 10).join("")}more2 more3 more4 more5 `);
+    expect(client.calls.length).toBe(0);
+  });
+});
+
 describe("a process that ends in peace", () => {
   test("refuses new runs, and gives those under way their time", async () => {
     const gate = new Gate();

@@ -1,8 +1,8 @@
 /**
- * A relay with sessions in a process of its own, on a log and a store that others share. Its model answers in three
+ * A relay in a process of its own, on a log and a store of sessions that others share, or without sessions. Its model answers in three
  * replies with a tool after the first two, and goes on where a beginning ends. The tool writes a line into a file for
  * each time it runs. The port is reported on stdout. Arguments: the place of the log, the kind and the place of the
- * store, the lease in milliseconds, and the file.
+ * store (`none` for no sessions), the lease in milliseconds, and the file.
  */
 import { appendFileSync } from "node:fs";
 import { setTimeout as elapse } from "node:timers/promises";
@@ -38,12 +38,15 @@ const note = {
 };
 
 const log = await openLog(place, leaseMs);
-const { store } = await openStore(kind, storePlace, Number(leaseMs));
+const sessions = kind !== "none" && {
+  store: (await openStore(kind, storePlace, Number(leaseMs))).store,
+  flushIntervalMs: 20,
+};
 const relay = createRelay({
   client,
   authorize: "public",
   log,
-  sessions: { store, flushIntervalMs: 20 },
+  ...(sessions && { sessions }),
   tools: [note],
   recover: "continue",
   limits: { runsPerUser: 1_000 },
