@@ -16,6 +16,7 @@ import { exposedHistory } from "./history.ts";
 import { within } from "./log-deadline.ts";
 import { errorResponse } from "./masked-error.ts";
 import { type Caller, isResponse } from "./policy-options.ts";
+import { recordedFeed } from "./recorded-feed.ts";
 import { checkedPath, type RelayOptions, type RelaySettings, settingsOf } from "./relay-options.ts";
 import { scopedChat } from "./reply-source.ts";
 import { jsonBodyOf } from "./request-body.ts";
@@ -202,13 +203,20 @@ class RelayServer {
     return feed ? this.#show({ feed, chat: chat ?? feed.chat, after, encoder, history: known }, call) : nothing();
   }
 
-  /** Resolves with `undefined` for a run that has expired, unless the request names it. */
+  /**
+   * Resolves with the feed of a run. For one that has expired, with its end from the conversation, if the request names
+   * it; otherwise with `undefined`.
+   */
   async #feedFor(run: string, isNamed: boolean, { caller }: Call, chat?: string): Promise<Feed | undefined> {
     try {
       return await this.#host.feed(run, caller, chat);
     } catch (error) {
-      if (!isNamed && error instanceof Refusal && error.status === 404) return undefined;
-      throw error;
+      if (!(error instanceof Refusal && error.status === 404)) throw error;
+      if (!isNamed) return undefined;
+      const history = await this.#conversation(chat, caller);
+      const recorded = chat !== undefined && history && recordedFeed(run, chat, history);
+      if (!recorded) throw error;
+      return recorded;
     }
   }
 

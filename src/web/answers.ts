@@ -3,7 +3,7 @@
 import type { StartRequest } from "../dialects/native/wire.ts";
 import type { ChatReply, ChatToolCall } from "./chat-message.ts";
 import { randomId } from "./random-id.ts";
-import { bodyOf, type Requests, refusalOf } from "./requests.ts";
+import { bodyOf, errorIn, type Requests } from "./requests.ts";
 
 /**
  * Has the relay keep an answer while other calls of the reply wait.
@@ -15,8 +15,8 @@ export async function keep(
   fields: Partial<StartRequest>,
   signal: AbortSignal,
 ): Promise<void> {
-  const response = await requests.send("", { signal, body: bodyOf({ run: randomId(), chat, ...fields }) });
-  if (!response.ok) throw (await refusalOf(response)).error;
+  const response = await requests("", { signal, body: bodyOf({ run: randomId(), chat, ...fields }) });
+  if (!response.ok) throw (await errorIn(response)).error;
   await response.text(); // it is the calls that wait
 }
 

@@ -3,7 +3,7 @@
 import type { ChatHistory, ChatList } from "../dialects/native/wire.ts";
 import type { Chat, ChatsOptions } from "./chat.ts";
 import { LiveChat } from "./live-chat.ts";
-import { jsonOf, Requests } from "./requests.ts";
+import { jsonOf, requestsTo } from "./requests.ts";
 
 /** The chats of a relay with `sessions`. */
 export interface Chats {
@@ -45,7 +45,7 @@ export interface Chats {
  */
 export function createChats(options: ChatsOptions): Chats {
   if (!options?.url) throw new TypeError("`createChats` needs the `url` of a relay.");
-  const requests = new Requests(options);
+  const requests = requestsTo(options);
   const chats = new Map<string, LiveChat>();
   return {
     open(id, history) {
@@ -54,10 +54,10 @@ export function createChats(options: ChatsOptions): Chats {
       return chat;
     },
     list({ limit, cursor = "" } = {}) {
-      return jsonOf(() => requests.send("", {}, { limit: limit?.toString(), cursor }));
+      return jsonOf(requests("", {}, { limit: limit?.toString(), cursor }));
     },
     async delete(id) {
-      await jsonOf(() => requests.send(`/${id}`, { method: "DELETE" }));
+      await jsonOf(requests(`/${id}`, { method: "DELETE" }));
       chats.get(id)?.forget();
       chats.delete(id);
     },

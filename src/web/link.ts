@@ -2,13 +2,12 @@
 
 import type { TimeoutPhase } from "../contract/error-kind.ts";
 import { SendError } from "../contract/errors.ts";
-import type { AssistantTurn } from "../contract/message.ts";
-import { NativeReader, relayFault } from "../dialects/native/reader.ts";
-import type { ChatHistory, NativeEvent } from "../dialects/native/wire.ts";
+import { eventReader, relayFault } from "../dialects/native/reader.ts";
+import type { NativeEvent } from "../dialects/native/wire.ts";
 import { RELEASE_LIMIT_MS } from "../transport/transport.ts";
 import { backoffMs, paused } from "./backoff.ts";
 import { onWake } from "./page.ts";
-import { type Requests, refusalOf } from "./requests.ts";
+import { errorIn, type Requests } from "./requests.ts";
 
 /** A connection without a byte for so long is dead, in milliseconds: a relay writes at least every 8 seconds. */
 const WATCHDOG_MS = 45_000;
@@ -20,19 +19,15 @@ const MAX_REPLY_BYTES = 67_108_864;
 
 const EVENT_STREAM = "text/event-stream";
 
-/** An event that a link reports: one of the relay's, or one that it has found out itself. */
+/** An event of a link: one of the relay's, or one that the link has found out itself. */
 export type LinkEvent =
   | NativeEvent
   /** The events that follow begin from the start of the reply. */
   | { readonly type: "restart" }
-  /** The connection is lost, and is made again. */
-  | { readonly type: "lost" }
-  /** The relay has the reply no longer, but its history has it, complete. */
-  | { readonly type: "recorded"; readonly message: AssistantTurn }
+  /** The connection is lost, and is made again. `cause`: the error, if there was one. */
+  | { readonly type: "lost"; readonly cause: unknown }
   /** The relay has no run to watch. */
   | { readonly type: "absent" };
-
-const LOST: readonly LinkEvent[] = [{ type: "lost" }];
 
 /** The parts of a link. */
 export interface LinkParts {
@@ -60,157 +55,76 @@ export interface LinkParts {
   readonly maxReplyBytes?: number | undefined;
 }
 
-/** Reads events, and connects again whenever a connection ends before the reply does. */
-export class Link {
-  /** How often a connection was made again. */
-  reconnects = 0;
-  run: string | undefined;
-  /** Why the last connection was lost. */
-  trouble: unknown;
-  readonly #parts: LinkParts;
+/**
+ * Reads the events of a run when it is asked: those of one read at a time. Connects again whenever a connection ends
+ * before the reply does. Ends when it is left.
+ * @throws {SendError} a refusal, a fault of the relay, or the end of all tries
+ */
+export async function* eventsOf({
+  requests,
+  start,
+  chat,
+  run,
+  signal,
+  reconnectForMs = RECONNECT_FOR_MS,
+  startForMs = reconnectForMs,
+  idleMs,
+  maxReplyBytes = MAX_REPLY_BYTES,
+}: LinkParts): AsyncGenerator<readonly LinkEvent[], never> {
+  /** `taken`: the relay has the run. `ended`: it has ended the reply, so its connection may serve the next request. */
+  let progress: "asked" | "taken" | "ended" = "asked";
   /**
    * The last entry that came: a new connection reads on behind it. Absent while the start of the reply is the only
    * place to go on from, also after chunks without an id.
    */
-  #last: string | undefined;
-  /** `taken`: the relay has the run. `ended`: it has ended the reply, so its connection may serve the next request. */
-  #progress: "asked" | "taken" | "ended" = "asked";
-  #hasChunks = false;
-  #isLost = false;
-  #failures = 0;
-  #failingSince: number | undefined;
+  let last: string | undefined;
+  let hasChunks = false;
+  let bytes = 0;
+  let failures = 0;
+  let failingSince: number | undefined;
   /** How long the relay asks to wait, in milliseconds. */
-  #askedMs: number | undefined;
-  #bytes = 0;
+  let askedMs: number | undefined;
 
-  constructor(parts: LinkParts) {
-    this.#parts = parts;
-    this.run = parts.run;
-  }
+  const cameTo = (id: string | undefined): void => {
+    last = id;
+    hasChunks = true;
+    failures = 0;
+    failingSince = undefined;
+  };
 
-  /**
-   * Reads on when it is asked: the events of one read at a time. Ends when it is left.
-   * @throws {SendError} a refusal, a fault of the relay, or the end of all tries
-   */
-  async *batches(): AsyncGenerator<readonly LinkEvent[], never> {
-    const { signal } = this.#parts;
-    for (;;) {
-      signal.throwIfAborted();
-      this.trouble = undefined;
-      try {
-        yield* this.#connected();
-      } catch (error) {
-        if (error instanceof SendError) throw error;
-        this.trouble = error;
-      }
-      this.#isLost = true;
-      yield LOST;
-      await this.#pause();
-    }
-  }
-
-  /** Makes one connection and reads it to its end. */
-  async *#connected(): AsyncGenerator<readonly LinkEvent[], void> {
-    const { requests, start, chat, signal } = this.#parts;
-    const connection = new AbortController();
-    const close = (): void => {
-      if (this.#progress !== "ended") connection.abort(signal.reason);
-    };
-    signal.addEventListener("abort", close);
-    const unwatch = onWake((isCut) => isCut && connection.abort(new Error("The network has changed.")));
-    try {
-      const after = this.#last;
-      const response = await alive(
-        connection,
-        start !== undefined && this.#progress === "asked"
-          ? requests.send("", { body: start, signal: connection.signal })
-          : requests.send(`/${chat}/stream`, { signal: connection.signal }, { run: this.run, after }),
-      );
-      const { body, status, headers } = response;
-      if (status === 200 && body && headers.get("content-type")?.startsWith(EVENT_STREAM)) {
-        if (after === undefined && this.#hasChunks) yield [{ type: "restart" }];
-        return yield* this.#events(body.getReader(), connection);
-      }
-      yield [await this.#answerIn(response)];
-    } finally {
-      unwatch();
-      signal.removeEventListener("abort", close);
-      close();
-    }
-  }
-
-  async *#events(
-    reader: ReadableStreamDefaultReader<Uint8Array>,
-    connection: AbortController,
-  ): AsyncGenerator<readonly LinkEvent[], void> {
-    const { maxReplyBytes = MAX_REPLY_BYTES, idleMs } = this.#parts;
-    const wire = new NativeReader();
-    try {
-      for (;;) {
-        const { done, value } = await alive(connection, reader.read(), idleMs);
-        if (done) return;
-        this.#bytes += value.byteLength;
-        if (this.#bytes > maxReplyBytes) throw relayFault(`is larger than ${maxReplyBytes} bytes (\`maxReplyBytes\`)`);
-        const events = wire.push(value);
-        for (const event of events) this.#note(event);
-        if (events.length > 0) yield events;
-        if (this.#askedMs !== undefined) return;
-      }
-    } finally {
-      release(reader, this.#progress === "ended");
-    }
-  }
-
-  #note(event: NativeEvent): void {
+  const note = (event: NativeEvent): void => {
     switch (event.type) {
       case "opened":
-        if (this.run !== undefined && event.run !== this.run) throw relayFault("is that of another run");
-        this.#progress = "taken";
-        this.run = String(event.run);
-        if (this.#isLost) this.reconnects++;
-        this.#isLost = false;
+        if (run !== undefined && event.run !== run) throw relayFault("is that of another run");
+        progress = "taken";
+        run = event.run;
         break;
       case "chunks": {
         const { id, after = idBefore(id) } = event;
-        if (id !== undefined && this.#last !== undefined && after !== this.#last) {
-          throw relayFault(`has an entry that does not follow ${this.#last}`);
+        if (id !== undefined && last !== undefined && after !== last) {
+          throw relayFault(`has an entry that does not follow ${last}`);
         }
-        this.#cameTo(id);
+        cameTo(id);
         break;
       }
       case "snapshot":
-        this.#cameTo(event.id);
+        cameTo(event.id);
         break;
       case "reconnect":
-        this.#askedMs = Number(event.afterMs) || 0;
+        askedMs = Number(event.afterMs) || 0;
         break;
       case "complete":
       case "failed":
-        this.#progress = "ended";
+        progress = "ended";
     }
-  }
+  };
 
-  #cameTo(id: string | undefined): void {
-    this.#last = id;
-    this.#hasChunks = true;
-    this.#startAfresh();
-  }
-
-  #startAfresh(): void {
-    this.#failures = 0;
-    this.#failingSince = undefined;
-  }
-
-  /**
-   * Returns what a response without a reply means.
-   * @throws {SendError} the refusal, when another try would be in vain
-   */
-  async #answerIn(response: Response): Promise<LinkEvent> {
-    const { start } = this.#parts;
+  /** @throws {SendError} the refusal, when another try would be in vain */
+  const answerIn = async (response: Response): Promise<LinkEvent> => {
     const { status, headers } = response;
-    const isNew = this.#progress === "asked";
+    const isNew = progress === "asked";
     if (status === 204 || status === 404) {
-      if (!isNew) return this.#recorded();
+      if (!isNew) throw new SendError("truncated", "The relay has the reply no longer. Send the message again.");
       if (start === undefined) return { type: "absent" };
     }
     if (status < 300) {
@@ -221,50 +135,75 @@ export class Link {
       }
       throw new Error("The answer is not a reply."); // such as the page of a hotel's network
     }
-    const { error, isOfRelay } = await refusalOf(response);
+    const { error, isOfRelay } = await errorIn(response);
     const isFinal = start !== undefined && isNew && isOfRelay;
     if (isFinal || (status < 500 && status !== 429 && status !== 408)) throw error;
-    this.#askedMs = error.retryAfterMs;
+    askedMs = error.retryAfterMs;
     throw new Error(error.message);
-  }
+  };
 
-  /** The reply is gone from the relay, and may be in its history. */
-  async #recorded(): Promise<LinkEvent> {
-    const { requests, chat, signal } = this.#parts;
-    const response = await requests.send(`/${chat}`, { signal });
-    if (response.ok) {
-      const { messages, run } = (await response.json()) as Partial<ChatHistory>;
-      const message = Array.isArray(messages) ? (messages.at(-1) as ChatHistory["messages"][number]) : undefined;
-      if (run === this.run && message?.role === "assistant" && !message.interrupted) {
-        return { type: "recorded", message };
-      }
+  for (;;) {
+    signal.throwIfAborted();
+    const connection = new AbortController();
+    const close = (): void => {
+      if (progress !== "ended") connection.abort(signal.reason);
+    };
+    signal.addEventListener("abort", close);
+    const unwatch = onWake((isCut) => isCut && connection.abort(new Error("The network has changed.")));
+    let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+    let cause: unknown;
+    try {
+      const response = await alive(
+        connection,
+        start !== undefined && progress === "asked"
+          ? requests("", { body: start, signal: connection.signal })
+          : requests(`/${chat}/stream`, { signal: connection.signal }, { run, after: last }),
+      );
+      const { body, status, headers } = response;
+      if (status === 200 && body && headers.get("content-type")?.startsWith(EVENT_STREAM)) {
+        if (last === undefined && hasChunks) yield [{ type: "restart" }];
+        reader = body.getReader();
+        const eventsIn = eventReader();
+        while (askedMs === undefined) {
+          const { done, value } = await alive(connection, reader.read(), idleMs);
+          if (done) break;
+          bytes += value.byteLength;
+          if (bytes > maxReplyBytes) throw relayFault(`is larger than ${maxReplyBytes} bytes (\`maxReplyBytes\`)`);
+          const events = eventsIn(value);
+          for (const event of events) note(event);
+          if (events[0]) yield events;
+        }
+      } else yield [await answerIn(response)];
+    } catch (error) {
+      if (error instanceof SendError) throw error;
+      cause = error;
+    } finally {
+      if (reader) release(reader, progress);
+      unwatch();
+      signal.removeEventListener("abort", close);
+      close();
     }
-    throw new SendError("truncated", "The relay has the reply no longer. Send the message again.");
-  }
-
-  /** @throws {SendError} when all tries were in vain */
-  async #pause(): Promise<void> {
-    const { reconnectForMs = RECONNECT_FOR_MS, startForMs = reconnectForMs, signal } = this.#parts;
-    const limitMs = this.#progress === "asked" ? Math.min(startForMs, reconnectForMs) : reconnectForMs;
-    const askedMs = this.#askedMs;
-    this.#askedMs = undefined;
-    this.#failures++;
-    this.#failingSince ??= performance.now();
-    const ms = Math.max(askedMs ?? 0, backoffMs(this.#failures));
-    const triedMs = performance.now() - this.#failingSince;
-    if (triedMs + ms > limitMs) {
-      const kind = this.trouble === undefined ? "truncated" : "network";
-      const message = `The relay could not be reached again within ${limitMs} ms.`;
-      throw new SendError(kind, message, { cause: this.trouble });
+    yield [{ type: "lost", cause }];
+    const isAsked = askedMs !== undefined;
+    failingSince ??= performance.now();
+    const ms = Math.max(askedMs ?? 0, backoffMs(++failures));
+    const limitMs = progress === "asked" ? Math.min(startForMs, reconnectForMs) : reconnectForMs;
+    if (performance.now() - failingSince + ms > limitMs) {
+      const kind = cause === undefined ? "truncated" : "network";
+      throw new SendError(kind, `The relay could not be reached again within ${limitMs} ms.`, { cause });
     }
-    if (await paused(ms, askedMs !== undefined, signal)) this.#startAfresh();
+    askedMs = undefined;
+    if (await paused(ms, isAsked, signal)) {
+      failures = 0;
+      failingSince = undefined;
+    }
   }
 }
 
 /** Lets a connection go: one that has come to its end is read to the end of its body, so that it is used again. */
-function release(reader: ReadableStreamDefaultReader<Uint8Array>, isAtEnd: boolean): void {
+function release(reader: ReadableStreamDefaultReader<Uint8Array>, progress: string): void {
   const cancel = (): void => void reader.cancel().catch(() => undefined); // a broken one
-  if (!isAtEnd) return cancel();
+  if (progress !== "ended") return cancel();
   const timer = setTimeout(cancel, RELEASE_LIMIT_MS);
   reader.read().then(() => clearTimeout(timer), cancel);
 }
@@ -276,16 +215,16 @@ function release(reader: ReadableStreamDefaultReader<Uint8Array>, isAtEnd: boole
 function alive<T>(connection: AbortController, step: Promise<T>, idleMs?: number): Promise<T> {
   const { signal } = connection;
   const ms = Math.min(idleMs || WATCHDOG_MS, WATCHDOG_MS);
-  const silent = (): void =>
-    connection.abort(ms === idleMs ? timeoutError("idle", ms) : new Error("The relay is silent."));
-  const timer = setTimeout(silent, ms);
   return new Promise<T>((resolve, reject) => {
     const cut = (): void => reject(signal.reason);
+    const silent = (): void =>
+      connection.abort(ms === idleMs ? timeoutError("idle", ms) : new Error("The relay is silent."));
+    const timer = setTimeout(silent, ms);
+    signal.addEventListener("abort", cut);
     const settled = (): void => {
       clearTimeout(timer);
       signal.removeEventListener("abort", cut);
     };
-    signal.addEventListener("abort", cut);
     step.finally(settled).then(resolve, reject);
   });
 }

@@ -11,7 +11,7 @@ import { failureFrom, type LinkEvent } from "./link.ts";
 import { LiveReply } from "./live-reply.ts";
 import { onWake } from "./page.ts";
 import { randomId } from "./random-id.ts";
-import { bodyOf, errorOf, jsonOf, type Requests } from "./requests.ts";
+import { bodyOf, errorOf, jsonOf, type Requests, stopRun } from "./requests.ts";
 import { emptyReply, marked, mergedHistory, waits, withHead } from "./shown.ts";
 import {
   asked,
@@ -24,7 +24,7 @@ import {
   sentAgain,
   type Turn,
 } from "./turn.ts";
-import { linkOf, START_FOR_MS, type Watch, watchOf } from "./watch.ts";
+import { eventsOfWatch, START_FOR_MS, type Watch, watchOf } from "./watch.ts";
 import { callOf } from "./with-chunk.ts";
 
 /** The end of a stopped reply is waited for, for its usage, in milliseconds. */
@@ -99,7 +99,7 @@ export class LiveChat implements Chat {
       watch.isStopped = true;
       this.#settle(watch, watch.reply.interrupted("stopped"));
       if (run !== undefined) {
-        await this.#requests.stop(this.id, run);
+        await stopRun(this.#requests, this.id, run);
         await Promise.race([over, new Promise((resolve) => setTimeout(resolve, STOPPED_MS))]);
       }
       abort.abort();
@@ -222,7 +222,7 @@ export class LiveChat implements Chat {
 
   /** @throws {SendError} when it cannot be read */
   #history(): Promise<ChatHistory> {
-    return jsonOf(() => this.#requests.send(`/${this.id}`, { signal: AbortSignal.timeout(START_FOR_MS) }));
+    return jsonOf(this.#requests(`/${this.id}`, { signal: AbortSignal.timeout(START_FOR_MS) }));
   }
 
   async #load(): Promise<void> {
@@ -288,8 +288,8 @@ export class LiveChat implements Chat {
       await before;
       const start = watch.turn.fields && (await this.#body(watch, watch.turn.fields));
       if (watch.isStopped) return;
-      const link = linkOf(watch, start, { requests: this.#requests, chat: this.id, ...this.#options });
-      for await (const events of link.batches()) {
+      const parts = { requests: this.#requests, chat: this.id, ...this.#options };
+      for await (const events of eventsOfWatch(watch, start, parts)) {
         for (const event of events) if (this.#follow(watch, event)) return;
         if (watch === this.#watch) this.#changed();
       }
@@ -314,8 +314,7 @@ export class LiveChat implements Chat {
   #follow(watch: Watch, event: LinkEvent): boolean {
     const { reply } = watch;
     switch (event.type) {
-      case "complete":
-      case "recorded": {
+      case "complete": {
         const { content, toolCalls = [] } = event.message;
         // Another device, or an answer that was lost, has left calls open: the history shows which.
         const isAsked = content === "" && toolCalls.length > 0 && toolCalls.every(({ id }) => callOf(reply.base, id));

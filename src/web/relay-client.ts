@@ -15,7 +15,7 @@ import { Stopwatch } from "../stream/stopwatch.ts";
 import { paused } from "./backoff.ts";
 import { randomId } from "./random-id.ts";
 import { abortError, NO_RUN, type RelayedCall, RelayedReply } from "./relayed-reply.ts";
-import { bodyOf, type RelayAddress, Requests } from "./requests.ts";
+import { bodyOf, type RelayAddress, requestsTo } from "./requests.ts";
 import { ViewerStream } from "./viewer-stream.ts";
 
 /** The options of `relayClient`. */
@@ -139,7 +139,7 @@ export function relayClient(options: RelayClientOptions): RelayClient {
     const reply = new RelayedReply({
       ...named,
       ...parts,
-      requests: new Requests(address, headers),
+      requests: requestsTo(address, headers),
       chat: chat ?? run ?? "",
       run,
       reconnectForMs,

@@ -3,7 +3,7 @@
 import type { MessageChunk } from "../contract/chunk.ts";
 import type { TimeoutPhase } from "../contract/error-kind.ts";
 import { SendError } from "../contract/errors.ts";
-import type { AssistantMessage, AssistantTurn } from "../contract/message.ts";
+import type { AssistantMessage } from "../contract/message.ts";
 import type { Attempt } from "../contract/metrics.ts";
 import type { Timeouts } from "../contract/timeouts.ts";
 import { Mirror } from "../dialects/mirror.ts";
@@ -14,8 +14,8 @@ import { messageOf } from "../platform/text-of.ts";
 import type { Ending } from "../stream/ending.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
 import type { Stopwatch } from "../stream/stopwatch.ts";
-import { failureFrom, Link, type LinkEvent, type LinkParts, timeoutError } from "./link.ts";
-import { errorOf } from "./requests.ts";
+import { eventsOf, failureFrom, type LinkEvent, type LinkParts, timeoutError } from "./link.ts";
+import { errorOf, stopRun } from "./requests.ts";
 import { checkChunks, checkedMessage } from "./shapes.ts";
 
 /** The parts of a call that one reply needs. */
@@ -55,8 +55,11 @@ export const NO_RUN = "noRun";
 export class RelayedReply {
   readonly facts: ReplyFacts;
   readonly #call: RelayedCall;
-  readonly #link: Link;
   readonly #batches: AsyncGenerator<readonly LinkEvent[], readonly LinkEvent[]>;
+  #run: string | undefined;
+  /** The connection is lost. `trouble`: why the last one was. */
+  #isLost = false;
+  #trouble: unknown;
   readonly #mirror: Mirror;
   readonly #closing = new AbortController();
   readonly #startedAt: number;
@@ -76,8 +79,8 @@ export class RelayedReply {
     this.facts = { provider, model, attempts, reconnects: 0, estimateInput };
     this.#mirror = new Mirror(this.facts);
     this.#startedAt = now();
-    this.#link = new Link({ ...call, signal: this.over, idleMs: timeouts.idle });
-    this.#batches = this.#link.batches();
+    this.#run = call.run;
+    this.#batches = eventsOf({ ...call, signal: this.over, idleMs: timeouts.idle });
   }
 
   /** Fires when the reply is over. Its reason is the failure, when a limit has passed or the caller has aborted. */
@@ -174,14 +177,13 @@ export class RelayedReply {
     const { requests, chat, signal, now, stopsWhenLeft } = this.#call;
     const { provider, model, attempts } = this.facts;
     const durationMs = now() - this.#startedAt;
-    this.facts.reconnects = this.#link.reconnects;
     attempts.push({ provider, model, durationMs, outcome, ...(status !== undefined && { status }) });
     this.#closing.abort();
     offAbort(signal, this.#abort);
     clearTimeout(this.#total);
     void this.#batches.return([]);
     // Law 5: a call that has started a run stops it however it is left.
-    if (!this.#phase.end && (isStopped || stopsWhenLeft)) void requests.stop(chat, this.#link.run);
+    if (!this.#phase.end && (isStopped || stopsWhenLeft)) void stopRun(requests, chat, this.#run);
   }
 
   readonly #abort = (): void => this.#closing.abort(abortError(this.#call.signal));
@@ -195,7 +197,7 @@ export class RelayedReply {
   #take(event: LinkEvent): void {
     switch (event.type) {
       case "opened":
-        return this.#open(event.provider, event.model);
+        return this.#open(event);
       case "chunks":
         checkChunks(event.chunks);
         return this.#show(this.#isMuted ? event.chunks : this.#mirror.add(event.chunks));
@@ -206,23 +208,26 @@ export class RelayedReply {
         return this.#mirror.restart();
       case "complete":
         return this.#ended({ message: checkedMessage(event.message) });
-      case "recorded":
-        return this.#ended({ message: this.#messageOf(event.message) });
       case "failed": {
         const { partial } = event.error;
         return this.#ended({ error: errorOf(event.error), message: partial ? checkedMessage(partial) : undefined });
       }
       case "absent":
         throw new SendError("notFound", "The relay has no such run.", { code: NO_RUN });
-      case "reconnect":
       case "lost":
+        this.#isLost = true;
+        this.#trouble = event.cause;
+        return;
+      case "reconnect":
     }
   }
 
-  #open(provider: unknown, model: unknown): void {
+  #open({ run, provider, model }: Extract<LinkEvent, { readonly type: "opened" }>): void {
+    this.#run = run;
     if (typeof provider === "string") this.facts.provider = provider;
     if (typeof model === "string") this.facts.model = model;
-    this.facts.reconnects = this.#link.reconnects;
+    if (this.#isLost) this.facts.reconnects = (this.facts.reconnects ?? 0) + 1;
+    this.#isLost = false;
     if (this.#phase.status === "opening") this.#phase = { status: "open" };
   }
 
@@ -247,19 +252,11 @@ export class RelayedReply {
     if (error && status === "opening") throw error;
   }
 
-  /** A turn of the history, with what else a message has. */
-  #messageOf(turn: AssistantTurn): AssistantMessage {
-    const { provider, model } = this.facts;
-    const { reasoning } = this.#mirror.shown;
-    const rest = { reasoning, toolCalls: [], citations: [], finishReason: "unknown", provider, model };
-    return checkedMessage({ ...rest, ...turn } as unknown as AssistantMessage);
-  }
-
   /** Fails the reply after so many milliseconds. */
   #limit(phase: TimeoutPhase, ms: number | undefined, passedMs = 0): ReturnType<typeof setTimeout> | undefined {
     if (!ms || ms > MAX_TIMER_MS) return undefined;
     const expired = (): void => {
-      const { trouble } = this.#link;
+      const trouble = this.#trouble;
       const message = `The relay cannot be reached: ${messageOf(trouble)}.`;
       const isTimeout = phase !== "headers" || trouble === undefined;
       this.#closing.abort(isTimeout ? timeoutError(phase, ms) : new SendError("network", message, { cause: trouble }));

@@ -1,7 +1,7 @@
 /** The requests to a relay, and what their answers mean. */
 
 import { isSendErrorKind, type SendErrorKind } from "../contract/error-kind.ts";
-import { SendError, type SendErrorData, type SendErrorFacts } from "../contract/errors.ts";
+import { SendError, type SendErrorData } from "../contract/errors.ts";
 import type { RefusalBody, StartRequest, StopRequest } from "../dialects/native/wire.ts";
 import { base64Of } from "../platform/base64.ts";
 import type { FetchLike } from "../transport/fetch.ts";
@@ -19,68 +19,66 @@ export interface RelayAddress {
   readonly credentials?: RequestCredentials | undefined;
 }
 
-/** A connection that was kept may break at its next request; a new one seldom does. */
-const STOP_TRIES = 3;
+/** Sends a request to one relay. */
+export type Requests = (
+  path: string,
+  init?: RequestInit,
+  query?: Readonly<Record<string, string | undefined>>,
+) => Promise<Response>;
 
-/** Sends requests to one relay, with the headers of one call. */
-export class Requests {
-  readonly #address: RelayAddress;
-  readonly #extra: Readonly<Record<string, string>>;
-
-  constructor(address: RelayAddress, extra: Readonly<Record<string, string>> = {}) {
-    this.#address = address;
-    this.#extra = extra;
-  }
-
-  /**
-   * Asks the relay to stop a run, again when the connection breaks. The request outlives the page. Resolves when it was
-   * answered; never rejects.
-   */
-  async stop(chat: string, run: string | undefined): Promise<void> {
-    const body: StopRequest = { run };
-    // Without its id, a second request may stop a run that has started since.
-    for (let left = run === undefined ? 1 : STOP_TRIES; left > 0; left--) {
-      try {
-        const response = await this.send(`/${chat}/stop`, { keepalive: true, body: JSON.stringify(body) });
-        await response.body?.cancel();
-        return;
-      } catch {
-        // after the last try, the run ends when its last viewer is gone for a while
-      }
-    }
-  }
-
-  /** Sends a request. Headers that a function returned may have expired: after 401 the function is called once more. */
-  async send(
-    path: string,
-    init: RequestInit,
-    query: Readonly<Record<string, string | undefined>> = {},
-  ): Promise<Response> {
-    const { url, headers, fetch = globalThis.fetch, credentials } = this.#address;
+/**
+ * Returns the function that sends the requests of one call. Headers that a function returned may have expired: after
+ * 401 the function is called once more.
+ * @param address read at each request
+ */
+export function requestsTo(address: RelayAddress, extra?: Readonly<Record<string, string>>): Requests {
+  return async (path, init = {}, query = {}) => {
+    const { url, headers, fetch = globalThis.fetch, credentials } = address;
     const [base = "", ownQuery] = String(url).split("?");
     const all = new URLSearchParams(ownQuery);
     for (const [name, value] of Object.entries(query)) if (value !== undefined) all.set(name, value);
-    const address = (path ? base.replace(/\/$/, "") + path : base) + (`${all}` && `?${all}`);
+    const target = (path ? base.replace(/\/$/, "") + path : base) + (`${all}` && `?${all}`);
     for (let isLast = typeof headers !== "function"; ; isLast = true) {
       const given = typeof headers === "function" ? await headers() : headers;
-      const response = await fetch(address, {
+      const response = await fetch(target, {
         ...init,
         ...(init.body && { method: "POST" }),
-        headers: headersOf({ ...given, ...this.#extra }, init.body !== undefined),
+        headers: headersOf({ ...given, ...extra }, init.body),
         ...(credentials && { credentials }),
       });
       if (isLast || response.status !== 401) return response;
       await response.body?.cancel();
     }
+  };
+}
+
+/** A connection that was kept may break at its next request; a new one seldom does. */
+const STOP_TRIES = 3;
+
+/**
+ * Asks the relay to stop a run, again when the connection breaks. The request outlives the page. Resolves when it was
+ * answered; never rejects.
+ */
+export async function stopRun(requests: Requests, chat: string, run: string | undefined): Promise<void> {
+  const body: StopRequest = { run };
+  // Without its id, a second request may stop a run that has started since.
+  for (let left = run === undefined ? 1 : STOP_TRIES; left > 0; left--) {
+    try {
+      const response = await requests(`/${chat}/stop`, { keepalive: true, body: JSON.stringify(body) });
+      await response.body?.cancel();
+      return;
+    } catch {
+      // after the last try, the run ends when its last viewer is gone for a while
+    }
   }
 }
 
 /** @throws {SendError} kind `invalidRequest` for what is not a header */
-function headersOf(given: Readonly<Record<string, string>>, hasBody: boolean): Headers {
+function headersOf(given: Readonly<Record<string, string>>, body: unknown): Headers {
   try {
     const headers = new Headers(given);
     headers.set("accept", "text/event-stream, application/json");
-    if (hasBody) headers.set("content-type", "application/json");
+    if (body) headers.set("content-type", "application/json");
     return headers;
   } catch (cause) {
     throw new SendError("invalidRequest", "A header is malformed. Give names and values of one line.", { cause });
@@ -117,42 +115,35 @@ const KINDS: Readonly<Record<number, SendErrorKind>> = {
   503: "overloaded",
 };
 
-/** A request that was not answered with a reply. */
-export interface RefusedRequest {
-  readonly error: SendError;
-  /** The relay itself has refused, with its reason; not a proxy or a server without one. */
-  readonly isOfRelay: boolean;
-}
-
-/** Reads why a request was refused. Rejects when the connection breaks meanwhile. */
-export async function refusalOf(response: Response): Promise<RefusedRequest> {
-  const { status } = response;
-  let facts: Partial<RefusalBody["error"]> = {};
+/**
+ * Reads why a request was refused. Rejects when the connection breaks meanwhile. `isOfRelay`: the relay itself has
+ * refused, with its reason; not a proxy or a server without one.
+ */
+export async function errorIn(response: Response): Promise<{ readonly error: SendError; readonly isOfRelay: boolean }> {
+  const { status, headers } = response;
   const text = await response.text();
+  let given: Partial<RefusalBody["error"]> = {};
   try {
-    facts = (JSON.parse(text) as Partial<RefusalBody>).error ?? {};
+    given = (JSON.parse(text) as Partial<RefusalBody>).error ?? {};
   } catch {
     // the page of a proxy
   }
-  const isOfRelay = isSendErrorKind(facts.kind);
-  const kind = isSendErrorKind(facts.kind)
-    ? facts.kind
-    : (KINDS[status] ?? (status < 500 ? "invalidRequest" : "server"));
-  const message = typeof facts.message === "string" ? facts.message : `The relay has answered with status ${status}.`;
-  return {
-    error: new SendError(kind, message, { retryAfterMs: retryAfterMs(response), ...factsOf(facts), status }),
-    isOfRelay,
-  };
+  const fallback = KINDS[status] ?? (status < 500 ? "invalidRequest" : "server");
+  const isOfRelay = isSendErrorKind(given.kind);
+  const kind = isSendErrorKind(given.kind) ? given.kind : fallback;
+  const message = `The relay has answered with status ${status}.`;
+  const ms = Number(headers.get("retry-after") ?? Number.NaN) * 1_000;
+  return { error: errorOf({ message, ...(ms >= 0 && { retryAfterMs: ms }), ...given, kind, status }), isOfRelay };
 }
 
 /**
  * Resolves with the JSON of an answer; with `undefined` for an answer without a body.
  * @throws {SendError} the refusal, or kind `network`
  */
-export async function jsonOf<Answer>(ask: () => Promise<Response>): Promise<Answer> {
+export async function jsonOf<Answer>(request: Promise<Response>): Promise<Answer> {
   try {
-    const response = await ask();
-    if (!response.ok) throw (await refusalOf(response)).error;
+    const response = await request;
+    if (!response.ok) throw (await errorIn(response)).error;
     return (response.status === 204 ? undefined : await response.json()) as Answer;
   } catch (cause) {
     if (cause instanceof SendError) throw cause;
@@ -160,20 +151,10 @@ export async function jsonOf<Answer>(ask: () => Promise<Response>): Promise<Answ
   }
 }
 
-/** Returns the error of a reply that has failed at the relay. */
-export function errorOf({ kind, message, partial: _partial, ...facts }: SendErrorData): SendError {
-  return new SendError(isSendErrorKind(kind) ? kind : "protocol", String(message), factsOf(facts));
-}
-
-/** Returns the facts of an error from the wire: of those that are not checked, only simple values. */
-function factsOf(given: object): SendErrorFacts {
+/** Returns the error that a relay describes. Of the facts that are not checked, it has only simple values. */
+export function errorOf({ kind, message, ...facts }: SendErrorData): SendError {
   const isFact = ([name, value]: [string, unknown]): boolean =>
     typeof value !== "object" && !(name in SendError.prototype) && name !== "partial" && name !== "attempts";
-  return Object.fromEntries(Object.entries(given).filter(isFact));
-}
-
-/** Returns the wait that a response asks for, in milliseconds. */
-function retryAfterMs({ headers }: Response): number | undefined {
-  const ms = Number(headers.get("retry-after") ?? Number.NaN) * 1_000;
-  return ms >= 0 ? ms : undefined;
+  const known = Object.fromEntries(Object.entries(facts).filter(isFact));
+  return new SendError(isSendErrorKind(kind) ? kind : "protocol", String(message), known);
 }

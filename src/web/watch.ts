@@ -1,6 +1,6 @@
 /** The run that is watched for a turn of a chat. */
 
-import { Link, type LinkParts } from "./link.ts";
+import { eventsOf, type LinkEvent, type LinkParts } from "./link.ts";
 import { LiveReply } from "./live-reply.ts";
 import { emptyReply, reopened } from "./shown.ts";
 import type { Messages, Turn } from "./turn.ts";
@@ -38,14 +38,13 @@ export function watchOf(turn: Turn, messages: Messages): Watch {
 }
 
 /**
- * Returns the link of a watch.
+ * Reads the events of a watch.
  * @param start the body that starts the run; absent for one that others have started
  */
-export function linkOf(
+export function eventsOfWatch(
   { run, abort }: Watch,
   start: string | undefined,
   { requests, chat, reconnectForMs }: Pick<LinkParts, "requests" | "chat" | "reconnectForMs">,
-): Link {
-  const startForMs = START_FOR_MS;
-  return new Link({ requests, start, chat, run, signal: abort.signal, reconnectForMs, startForMs });
+): AsyncGenerator<readonly LinkEvent[], never> {
+  return eventsOf({ requests, start, chat, run, signal: abort.signal, reconnectForMs, startForMs: START_FOR_MS });
 }

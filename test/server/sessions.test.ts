@@ -58,6 +58,21 @@ describe("a conversation that the server keeps", () => {
     expect(session.history.length).toBe(10);
   });
 
+  test("has the end of a reply that its log has lost, for a viewer that comes back", async () => {
+    const [store, log, run] = [new MemoryStore(), memoryLog(), runId()];
+    const client = scriptedClient(() => ({ text: "One two" }));
+    const options = { client, authorize, sessions: { store }, onError: () => undefined };
+    await read(await createRelay({ ...options, log }).handle(post({ run, chat: "c", message: "Count" })));
+    log.head = async () => undefined;
+    const relay = createRelay({ ...options, log });
+    const back = await read(await relay.handle(get(`c/stream?run=${run}&after=1-1`)));
+    expect(back).toMatchObject([
+      { type: "opened", run },
+      { type: "complete", message: { content: "One two" } },
+    ]);
+    expect((await relay.handle(get(`c/stream?run=${runId()}`))).status).toBe(404);
+  });
+
   test("is written again from an earlier question on, edited or not", async () => {
     const store = new MemoryStore();
     const replies = ["One.", "Two.", "Two, edited.", "One, again.", "never"];

@@ -151,26 +151,32 @@ describe("a relay that lies", () => {
   test.each([
     ["no JSON", "data: {oops}\n\n"],
     ["`null`", "data: null\n\n"],
-    ["chunks that are not an array", 'id: 1-2\ndata: {"chunks":5}\n\n'],
-    ["a chunk that is `null`", 'id: 1-2\ndata: {"chunks":[null]}\n\n'],
+    ["chunks that are not an array", 'id: 1-2\ndata: {"type":"chunks","chunks":5}\n\n'],
+    ["a chunk that is `null`", 'id: 1-2\ndata: {"type":"chunks","chunks":[null]}\n\n'],
     [
       "a chunk of an unknown type",
-      'id: 1-2\ndata: {"chunks":[{"type":"constructor","content":"","isFinal":false}]}\n\n',
+      'id: 1-2\ndata: {"type":"chunks","chunks":[{"type":"constructor","content":"","isFinal":false}]}\n\n',
     ],
-    ["a final chunk in the middle", 'id: 1-2\ndata: {"chunks":[{"type":"final","content":"","isFinal":true}]}\n\n'],
-    ["text that is not text", `id: 1-2\ndata: ${JSON.stringify({ chunks: dated.chunks })}\n\n`],
-    ["a call without a name", 'id: 1-2\ndata: {"chunks":[{"type":"toolCall","content":"","toolCall":{}}]}\n\n'],
+    [
+      "a final chunk in the middle",
+      'id: 1-2\ndata: {"type":"chunks","chunks":[{"type":"final","content":"","isFinal":true}]}\n\n',
+    ],
+    ["text that is not text", `id: 1-2\ndata: ${JSON.stringify({ type: "chunks", chunks: dated.chunks })}\n\n`],
+    [
+      "a call without a name",
+      'id: 1-2\ndata: {"type":"chunks","chunks":[{"type":"toolCall","content":"","toolCall":{}}]}\n\n',
+    ],
     [
       "a rewind of no length",
-      'id: 1-2\ndata: {"chunks":[{"type":"rewind","content":"","length":"x","reasoningLength":0}]}\n\n',
+      'id: 1-2\ndata: {"type":"chunks","chunks":[{"type":"rewind","content":"","length":"x","reasoningLength":0}]}\n\n',
     ],
-    ["a message that is not one", 'id: end\ndata: {"message":{"__proto__":{"content":"x"}}}\n\n'],
-    ["a summary that is not one", 'id: 1-2\ndata: {"snapshot":[]}\n\n'],
+    ["a message that is not one", 'id: end\ndata: {"type":"complete","message":{"__proto__":{"content":"x"}}}\n\n'],
+    ["a summary that is not one", 'id: 1-2\ndata: {"type":"snapshot","message":[]}\n\n'],
     ["an entry twice", 'id: 1-1\ndata: {"text":"One "}\n\n'],
     ["an entry after a gap", 'id: 1-3\ndata: {"text":"three "}\n\n'],
     ["an entry that follows another", 'id: 1-9\ndata: {"text":"nine ","after":"1-8"}\n\n'],
     ["an id that is not one", 'id: {}\ndata: {"text":"x"}\n\n'],
-    ["another run", 'data: {"opened":{"run":"other","provider":"p","model":"m"}}\n\n'],
+    ["another run", 'data: {"type":"opened","run":"other","provider":"p","model":"m"}\n\n'],
   ])("by %s ends the reply as `protocol`, with what came", async (_what, bytes) => {
     const relay = fakeRelay((request) => request.stream(opened(request.body.run), text("One ", "1-1"), bytes));
     const { error } = await read(await clientOf(relay).sendMessageStream(QUESTION));
@@ -191,7 +197,7 @@ describe("a relay that lies", () => {
     const error =
       '{"kind":"nonsense","message":5,"toJSON":"x","__proto__":{"polluted":1},"attempts":3,"partial":null,"stack":1}';
     const relay = fakeRelay((request) =>
-      request.stream(opened(request.body.run), text("One ", "1-1"), `data: {"error":${error}}\n\n`),
+      request.stream(opened(request.body.run), text("One ", "1-1"), `data: {"type":"failed","error":${error}}\n\n`),
     );
     const outcome = await read(await clientOf(relay).sendMessageStream(QUESTION));
     expect(outcome.error).toBeInstanceOf(SendError);

@@ -3,37 +3,36 @@
 import { SendError, type SendErrorFacts } from "../../contract/errors.ts";
 import { decodeEvent, type NativeEvent } from "./wire.ts";
 
-/** The event of a stream that has not ended yet, and the events before it. One for each connection. */
-export class NativeReader {
-  readonly #decoder = new TextDecoder("utf-8", { fatal: true });
-  #unfinished = "";
+/**
+ * Returns a reader of one connection: a function that returns the events that its bytes complete. Comments, and events
+ * of a later version, are skipped. It throws a `SendError` of the kind `protocol` for an event that is not one, and for
+ * bytes that are not UTF-8.
+ */
+export function eventReader(): (bytes: Uint8Array) => readonly NativeEvent[] {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let unfinished = "";
   /** A line feed at the end, which the next may make a blank line. */
-  #lineEnd = "";
-
-  /**
-   * Returns the events that the bytes complete. Comments, and events of a later version, are skipped.
-   * @throws {SendError} kind `protocol` for an event that is not one, and for bytes that are not UTF-8
-   */
-  push(bytes: Uint8Array): readonly NativeEvent[] {
+  let lineEnd = "";
+  return (bytes) => {
     // Only the new text is searched: to search the unfinished event again for each piece would be quadratic.
-    const blocks = (this.#lineEnd + this.#textOf(bytes)).split("\n\n");
+    const blocks = (lineEnd + textOf(decoder, bytes)).split("\n\n");
     const rest = blocks.pop() ?? "";
     const events = blocks.flatMap((block) => {
-      const event = eventIn(this.#unfinished + block);
-      this.#unfinished = "";
+      const event = eventIn(unfinished + block);
+      unfinished = "";
       return event ?? [];
     });
-    this.#lineEnd = rest.endsWith("\n") ? "\n" : "";
-    this.#unfinished += rest.slice(0, rest.length - this.#lineEnd.length);
+    lineEnd = rest.endsWith("\n") ? "\n" : "";
+    unfinished += rest.slice(0, rest.length - lineEnd.length);
     return events;
-  }
+  };
+}
 
-  #textOf(bytes: Uint8Array): string {
-    try {
-      return this.#decoder.decode(bytes, { stream: true });
-    } catch {
-      throw relayFault("is not UTF-8");
-    }
+function textOf(decoder: TextDecoder, bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes, { stream: true });
+  } catch {
+    throw relayFault("is not UTF-8");
   }
 }
 

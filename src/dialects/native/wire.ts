@@ -136,18 +136,16 @@ export function encodeEvent(event: NativeEvent): string {
   switch (event.type) {
     case "chunks":
       return frame(chunksJson(event.chunks, event.after), event.id);
-    case "snapshot":
-      return frame(JSON.stringify({ snapshot: event.message, tools: event.tools }), event.id);
-    case "opened": {
-      const { run, provider, model } = event;
-      return frame(JSON.stringify({ opened: { run, provider, model } }));
+    case "snapshot": {
+      const { type, message, tools } = event;
+      return frame(JSON.stringify({ type, message, tools }), event.id);
     }
+    case "opened":
     case "reconnect":
-      return frame(JSON.stringify({ reconnect: event.afterMs }));
+      return frame(JSON.stringify(event));
     case "complete":
-      return frame(JSON.stringify({ message: event.message }), END_ID);
     case "failed":
-      return frame(JSON.stringify({ error: event.error }), END_ID);
+      return frame(JSON.stringify(event), END_ID);
   }
 }
 
@@ -156,31 +154,17 @@ export const END_ID = "end";
 
 /** Returns the event in the `data` (and `id`) of a server-sent event; `undefined` for one of a later version. */
 export function decodeEvent(data: string, id?: string): NativeEvent | undefined {
-  const wire = JSON.parse(data) as Partial<Wire>;
-  const { after, text, texts, chunks, snapshot, tools, opened, reconnect, message, error } = wire;
-  if (text !== undefined) return { type: "chunks", id, after, chunks: [textChunk(text)] };
-  if (texts) return { type: "chunks", id, after, chunks: texts.map(textChunk) };
-  if (chunks) return { type: "chunks", id, after, chunks };
-  if (snapshot) return { type: "snapshot", id, message: snapshot, tools };
-  if (opened) return { type: "opened", ...opened };
-  if (reconnect !== undefined) return { type: "reconnect", afterMs: reconnect };
-  if (message) return { type: "complete", message };
-  if (error) return { type: "failed", error };
-  return undefined;
+  const { text, texts = text === undefined ? undefined : [text], ...event }: Wire = JSON.parse(data);
+  if (texts) return { type: "chunks", id, after: event.after, chunks: texts.map(textChunk) };
+  return event.type && ({ ...event, id } as NativeEvent);
 }
 
-/** The field that distinguishes the events. `text` and `texts` are short for chunks that are only text. */
+/** An event as JSON. `text` and `texts` are short for chunks that are only text. */
 interface Wire {
-  readonly after: string;
-  readonly text: string;
-  readonly texts: readonly string[];
-  readonly chunks: readonly MessageChunk[];
-  readonly snapshot: AssistantMessage;
-  readonly tools: readonly MessageChunk[];
-  readonly opened: { readonly run: string; readonly provider: string; readonly model: string };
-  readonly reconnect: number;
-  readonly message: AssistantMessage;
-  readonly error: SendErrorData;
+  readonly type?: NativeEvent["type"];
+  readonly after?: string;
+  readonly text?: string;
+  readonly texts?: readonly string[];
 }
 
 function textChunk(content: string): MessageChunk {
@@ -191,7 +175,7 @@ function textChunk(content: string): MessageChunk {
 function chunksJson(chunks: readonly MessageChunk[], after: string | undefined): string {
   const texts: string[] = [];
   for (const chunk of chunks) {
-    if (chunk.type !== "text" || chunk.raw !== undefined) return JSON.stringify({ chunks, after });
+    if (chunk.type !== "text" || chunk.raw !== undefined) return JSON.stringify({ type: "chunks", chunks, after });
     texts.push(chunk.content);
   }
   const [text] = texts;
