@@ -9,9 +9,10 @@ import { useDeferredValue, useSyncExternalStore } from "react";
 import { PAIRS } from "./history.mjs";
 
 const chats = createChats({ url: "/cloudllm" });
-const messages = PAIRS.flatMap(([question, answer]) => [
-  { role: "user", content: question },
-  { role: "assistant", content: answer },
+const parts = { reasoning: "", toolCalls: [], citations: [], media: [], providerToolCalls: [] };
+const messages = PAIRS.flatMap(([question, answer], pair) => [
+  { id: `m${2 * pair}`, role: "user", content: question, state: "sent" },
+  { id: `m${2 * pair + 1}`, role: "assistant", content: answer, ...parts, state: "complete" },
 ]);
 const textOf = ({ content }) => content;
 const live = chats.open("live", { messages });

@@ -2,7 +2,8 @@
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import type { AssistantMessage } from "../contract/message.ts";
-import { encodeEvent, type NativeEvent } from "../dialects/native/wire.ts";
+import { encodeEvent } from "../dialects/native/encode.ts";
+import type { NativeEvent } from "../dialects/native/wire.ts";
 import { coalesced } from "./coalesce.ts";
 import { Cursor } from "./cursor.ts";
 import type { EntryId } from "./entry-id.ts";

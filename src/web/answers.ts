@@ -1,7 +1,7 @@
 /** Answers to calls that wait for a person or the page: as they are sent, and as they are shown. */
 
+import type { ChatReply, ChatToolCall } from "../dialects/native/chat-message.ts";
 import type { StartRequest } from "../dialects/native/wire.ts";
-import type { ChatReply, ChatToolCall } from "./chat-message.ts";
 import { randomId } from "./random-id.ts";
 import { bodyOf, errorIn, type Requests } from "./requests.ts";
 

@@ -4,7 +4,7 @@ import type { SendError } from "../contract/errors.ts";
 import type { UserMessage } from "../contract/message.ts";
 import type { SendOptions } from "../contract/options.ts";
 import type { TokenUsage } from "../contract/usage.ts";
-import type { ChatMessage, ChatReply } from "./chat-message.ts";
+import type { ChatMessage, ChatReply } from "../dialects/native/chat-message.ts";
 import type { RelayAddress } from "./requests.ts";
 
 /**

@@ -1,8 +1,8 @@
 /** The chats of a page, and of the user at the server. */
 
-import type { ChatHistory, ChatList } from "../dialects/native/wire.ts";
+import type { ChatList, ShownHistory } from "../dialects/native/wire.ts";
 import type { Chat, ChatsOptions } from "./chat.ts";
-import { LiveChat } from "./live-chat.ts";
+import { type LiveChat, liveChat } from "./live-chat.ts";
 import { jsonOf, requestsTo } from "./requests.ts";
 
 /** The chats of a relay with `sessions`. */
@@ -10,9 +10,9 @@ export interface Chats {
   /**
    * Returns the chat of this id: always the same object. It asks the server nothing until it is subscribed to or used.
    * @param id 1 to 128 characters of `A-Z a-z 0-9 _ -`
-   * @param history the answer to `GET /:chat`, where the page has it already; the chat is not loaded then
+   * @param history the answer to `GET /:chat?view=page`, where the page has it already; the chat is not loaded then
    */
-  readonly open: (id: string, history?: ChatHistory) => Chat;
+  readonly open: (id: string, history?: ShownHistory) => Chat;
   /**
    * Resolves with a page of the conversations that the server keeps for the user, the latest first.
    * @throws {SendError} when the relay refuses it, or cannot be reached
@@ -49,9 +49,9 @@ export function createChats(options: ChatsOptions): Chats {
   const chats = new Map<string, LiveChat>();
   return {
     open(id, history) {
-      const chat = chats.get(id) ?? new LiveChat(id, requests, options, history);
-      chats.set(id, chat);
-      return chat;
+      const live = chats.get(id) ?? liveChat(id, requests, options, history);
+      chats.set(id, live);
+      return live.chat;
     },
     list({ limit, cursor = "" } = {}) {
       return jsonOf(requests("", {}, { limit: limit?.toString(), cursor }));

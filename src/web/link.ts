@@ -3,7 +3,7 @@
 import type { TimeoutPhase } from "../contract/error-kind.ts";
 import { SendError } from "../contract/errors.ts";
 import { eventReader, relayFault } from "../dialects/native/reader.ts";
-import type { NativeEvent } from "../dialects/native/wire.ts";
+import type { WireEvent } from "../dialects/native/wire.ts";
 import { RELEASE_LIMIT_MS } from "../transport/transport.ts";
 import { backoffMs, paused } from "./backoff.ts";
 import { onWake } from "./page.ts";
@@ -21,7 +21,7 @@ const EVENT_STREAM = "text/event-stream";
 
 /** An event of a link: one of the relay's, or one that the link has found out itself. */
 export type LinkEvent =
-  | NativeEvent
+  | WireEvent
   /** The events that follow begin from the start of the reply. */
   | { readonly type: "restart" }
   /** The connection is lost, and is made again. `cause`: the error, if there was one. */
@@ -92,7 +92,7 @@ export async function* eventsOf({
     failingSince = undefined;
   };
 
-  const note = (event: NativeEvent): void => {
+  const note = (event: WireEvent): void => {
     switch (event.type) {
       case "opened":
         if (run !== undefined && event.run !== run) throw relayFault("is that of another run");

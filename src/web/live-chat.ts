@@ -1,379 +1,369 @@
 /** One chat: its messages, and the run that writes its next one. One state machine: `ChatStatus` lists its states. */
 
 import { SendError } from "../contract/errors.ts";
-import type { UserMessage } from "../contract/message.ts";
-import type { ChatHistory, StartRequest } from "../dialects/native/wire.ts";
+import type { ChatReply, ChatToolCall } from "../dialects/native/chat-message.ts";
+import { emptyReply } from "../dialects/native/shown.ts";
+import type { ShownHistory, StartRequest } from "../dialects/native/wire.ts";
 import { answered, fieldsOf, keep, withCalls } from "./answers.ts";
-import type { Chat, ChatOptions, ChatSnapshot, ChatStatus, ChatsOptions } from "./chat.ts";
-import type { ChatReply, ChatToolCall } from "./chat-message.ts";
+import type { Chat, ChatSnapshot, ChatStatus, ChatsOptions } from "./chat.ts";
 import { afterFrame, perFrame } from "./frame.ts";
 import { failureFrom, type LinkEvent } from "./link.ts";
 import { LiveReply } from "./live-reply.ts";
 import { onWake } from "./page.ts";
 import { randomId } from "./random-id.ts";
 import { bodyOf, errorOf, jsonOf, type Requests, stopRun } from "./requests.ts";
-import { emptyReply, marked, mergedHistory, waits, withHead } from "./shown.ts";
-import {
-  asked,
-  continued,
-  edited,
-  type Failure,
-  failureOf,
-  type Messages,
-  rewritten,
-  sentAgain,
-  type Turn,
-} from "./turn.ts";
+import { type Messages, marked, merged, waits, withHead } from "./shown.ts";
+import { asked, continued, edited, type Failure, failureOf, rewritten, sentAgain, type Turn } from "./turn.ts";
 import { eventsOfWatch, START_FOR_MS, type Watch, watchOf } from "./watch.ts";
 import { callOf } from "./with-chunk.ts";
 
 /** The end of a stopped reply is waited for, for its usage, in milliseconds. */
 const STOPPED_MS = 500;
 
-export class LiveChat implements Chat {
-  readonly id: string;
-  readonly initial: ChatSnapshot;
-  snapshot: ChatSnapshot;
-  readonly #requests: Requests;
-  readonly #options: ChatsOptions;
-  readonly #listeners = new Set<() => void>();
-  readonly #changed = perFrame(() => {
-    this.snapshot = this.#now();
-    for (const listener of [...this.#listeners]) listener();
-  });
-  #messages: Messages = [];
-  #status: ChatStatus = "idle";
-  #error: SendError | undefined;
-  #isLoaded = false;
-  #loading: Promise<void> | undefined;
+/** A chat, and the function for a chat that is deleted. */
+export interface LiveChat {
+  readonly chat: Chat;
+  readonly forget: () => void;
+}
+
+/** Returns a chat. @param history its messages, where the page has them */
+export function liveChat(
+  id: string,
+  requests: Requests,
+  chatsOptions: ChatsOptions,
+  history: ShownHistory | undefined,
+): LiveChat {
+  const listeners = new Set<() => void>();
+  let messages: Messages = [];
+  let status: ChatStatus = "idle";
+  let error: SendError | undefined;
+  let isLoaded = false;
+  let loading: Promise<void> | undefined;
   /** The run that a history named, which is not watched yet: a server that renders a page watches none. */
-  #named: Turn | undefined;
+  let named: Turn | undefined;
   /** The run that is shown as it is written. */
-  #watch: Watch | undefined;
+  let watch: Watch | undefined;
   /** Resolves when the last run is read no more. */
-  #over: Promise<void> | undefined;
+  let over: Promise<void> | undefined;
   /** The turn of this page that has failed, for `retry`. A message stays while the run of another page is shown. */
-  #failed: Failure | undefined;
+  let failure: Failure | undefined;
   /** Calls of the last reply that are answered here, by id, as they are shown when the reply goes on. */
-  #answered = new Map<string, ChatToolCall>();
-  #sleep: (() => void) | undefined;
-
-  constructor(id: string, requests: Requests, options: ChatsOptions, history?: ChatHistory) {
-    this.id = id;
-    this.#requests = requests;
-    this.#options = options;
-    if (history) this.#take(history);
-    this.initial = this.#now();
-    this.snapshot = this.initial;
-  }
-
-  readonly subscribe = (listener: () => void): (() => void) => {
-    this.#listeners.add(listener);
-    this.#sleep ??= onWake(() => void this.load());
-    if (this.#isLoaded) this.#attach();
-    else void this.load();
-    return () => {
-      this.#listeners.delete(listener);
-      if (this.#listeners.size > 0) return;
-      this.#sleep?.();
-      this.#sleep = undefined;
-    };
-  };
-
-  readonly load = (): Promise<void> => {
-    this.#loading ??= this.#load().finally(() => {
-      this.#loading = undefined;
-    });
-    return this.#loading;
-  };
-
-  readonly send = async (content: UserMessage["content"], options?: ChatOptions): Promise<ChatReply | undefined> => {
-    this.#mustBeFree();
-    return this.#start({ ...asked(this.#messages, content), options });
-  };
-
-  readonly stop = async (): Promise<ChatReply | undefined> => {
-    const watch = this.#watch;
-    if (watch) {
-      const { abort, run, over } = watch;
-      watch.isStopped = true;
-      this.#settle(watch, watch.reply.interrupted("stopped"));
-      if (run !== undefined) {
-        await stopRun(this.#requests, this.id, run);
-        await Promise.race([over, new Promise((resolve) => setTimeout(resolve, STOPPED_MS))]);
-      }
-      abort.abort();
-    }
-    return this.#published();
-  };
-
-  readonly retry = async (): Promise<ChatReply | undefined> => {
-    this.#mustBeFree();
-    const messages = this.#messages;
-    if (this.#failed) return this.#start(sentAgain(this.#failed.turn, messages));
-    if (!this.#isLoaded) await this.load();
-    else if (messages.at(-1)?.state === "failed") {
-      return this.#start({ fields: { regenerate: true }, messages: marked(messages, "sending") });
-    } else if (this.#reply()?.toolCalls.some(waits)) await this.load();
-    else if (this.#reply()) return this.regenerate();
-    return undefined;
-  };
-
-  readonly edit = async (
-    messageId: string,
-    content: UserMessage["content"],
-    options?: ChatOptions,
-  ): Promise<ChatReply | undefined> => {
-    const turn = edited(this.#messages, messageId, content);
-    void this.stop();
-    return this.#start({ ...turn, options });
-  };
-
-  readonly regenerate = async (messageId?: string, options?: ChatOptions): Promise<ChatReply | undefined> => {
-    void this.stop();
-    const turn = rewritten(this.#messages, messageId);
-    return turn.messages.at(-1)?.state === "failed" ? this.retry() : this.#start({ ...turn, options });
-  };
-
-  readonly answer = async (callId: string, answer: unknown): Promise<ChatReply | undefined> => {
-    const base = this.#reply();
-    const call = base && callOf(base, callId);
-    if (!call || !waits(call)) {
-      throw new SendError("invalidRequest", `The call ${callId} does not wait for an answer.`);
-    }
-    this.#answered.set(callId, answered(call, answer));
-    if (base.toolCalls.some((each) => waits(each) && each !== call)) {
-      this.#show({ ...call, state: "answered" });
-      this.#over = this.#keep(fieldsOf(call, answer), call, this.#over);
-      await this.#over;
-      await this.#published();
-      return undefined;
-    }
-    return this.#start(continued(this.#messages, base, this.#answered, call, answer));
-  };
-
-  /** Has the relay keep an answer while other calls of the reply wait. Never rejects. */
-  async #keep(fields: Partial<StartRequest>, call: ChatToolCall, before: Promise<void> | undefined): Promise<void> {
-    await before;
-    try {
-      await keep(this.#requests, this.id, fields, AbortSignal.timeout(START_FOR_MS));
-      this.#show({ ...call, state: "answered" }); // a history that was read meanwhile did not know
-    } catch (thrown) {
-      this.#answered.delete(call.id);
-      this.#show(call);
-      await this.load(); // another device may have answered
-      if (this.#reply()) this.#to("failed", failureFrom(thrown));
-    }
-  }
-
-  /** Shows a call of the last reply in another state. */
-  #show(call: ChatToolCall): void {
-    const reply = this.#reply();
-    if (!reply) return;
-    const shown = withCalls(reply, ({ id, at }) => (id === call.id && at === call.at ? call : undefined));
-    this.#messages = [...this.#messages.slice(0, -1), shown];
-    this.#changed();
-  }
-
-  /** The chat is deleted. */
-  forget(): void {
-    this.#watch?.abort.abort();
-    this.#watch = undefined;
-    this.#failed = undefined;
-    this.#messages = [];
-    this.#to("idle");
-  }
+  let answers = new Map<string, ChatToolCall>();
+  let sleep: (() => void) | undefined;
 
   /** Returns the snapshot of this moment. */
-  #now(): ChatSnapshot {
-    const watch = this.#watch;
-    const isShown = watch && (watch.isOpened || watch.turn.base);
+  const now = (): ChatSnapshot => {
+    const shown = watch && (watch.isOpened || watch.turn.base) ? [watch.reply.shown] : undefined;
     return {
-      messages: isShown ? [...this.#messages, watch.reply.shown] : this.#messages,
-      status: this.#status,
-      error: this.#error,
-      usage: this.#reply()?.usage,
-      isLoaded: this.#isLoaded,
+      messages: shown ? [...messages, ...shown] : messages,
+      status,
+      error,
+      usage: lastReply()?.usage,
+      isLoaded,
     };
-  }
+  };
 
-  #to(status: ChatStatus, error?: SendError): void {
-    this.#status = status;
-    this.#error = error;
-    this.#changed();
-  }
+  const changed = perFrame(() => {
+    snapshot = now();
+    for (const listener of [...listeners]) listener();
+  });
+
+  const to = (next: ChatStatus, reason?: SendError): void => {
+    status = next;
+    error = reason;
+    changed();
+  };
 
   /** @throws {SendError} kind `busy` while a reply is being written */
-  #mustBeFree(): void {
-    if (this.#watch) throw new SendError("busy", "A reply is being written. Stop it, or wait for its end.");
-  }
+  const mustBeFree = (): void => {
+    if (watch) throw new SendError("busy", "A reply is being written. Stop it, or wait for its end.");
+  };
 
   /** Returns the last message, if it is a reply that is over. */
-  #reply(): ChatReply | undefined {
-    const last = this.#messages.at(-1);
+  const lastReply = (): ChatReply | undefined => {
+    const last = messages.at(-1);
     return last?.role === "assistant" ? last : undefined;
-  }
+  };
 
   /** Resolves with the last reply, when the snapshot has it. */
-  async #published(): Promise<ChatReply | undefined> {
+  const published = async (): Promise<ChatReply | undefined> => {
     await new Promise<void>(afterFrame);
-    return this.#reply();
-  }
+    return lastReply();
+  };
 
   /** @throws {SendError} when it cannot be read */
-  #history(): Promise<ChatHistory> {
-    return jsonOf(this.#requests(`/${this.id}`, { signal: AbortSignal.timeout(START_FOR_MS) }));
-  }
-
-  async #load(): Promise<void> {
-    if (this.#watch) return;
-    try {
-      const history = await this.#history();
-      if (this.#watch) return; // a run has begun meanwhile
-      this.#take(history);
-      if (!this.#failed && !this.#named) this.#to("idle");
-      this.#attach();
-      this.#changed();
-    } catch (error) {
-      if (!this.#isLoaded) this.#to("failed", error as SendError);
-    }
-  }
+  const stored = (): Promise<ShownHistory> =>
+    jsonOf(requests(`/${id}`, { signal: AbortSignal.timeout(START_FOR_MS) }, { view: "page" }));
 
   /** Takes the server's history. Messages that are the same stay the same objects, and unsent ones stay. */
-  #take(history: ChatHistory): void {
-    const { run, turn = [] } = history;
-    const shown = mergedHistory(this.#messages, history);
-    this.#isLoaded = true;
-    this.#messages = shown;
-    if (run !== undefined && turn.length > 0 && !this.#watch) this.#named = { messages: shown, run };
-    if (this.#named) {
-      this.#status = "streaming";
-      this.#error = undefined;
+  const take = ({ messages: theirs, run }: ShownHistory): void => {
+    isLoaded = true;
+    messages = merged(messages, theirs);
+    if (run !== undefined && !watch) named = { messages, run };
+    if (named) {
+      status = "streaming";
+      error = undefined;
     }
-    const isAsked = this.#failed?.turn.fields?.message === undefined || shown.some(({ state }) => state === "failed");
-    if (!isAsked) this.#failed = undefined; // the message has arrived
-  }
+    const isAsked = failure?.turn.fields?.message === undefined || messages.some(({ state }) => state === "failed");
+    if (!isAsked) failure = undefined; // the message has arrived
+  };
+
+  const readHistory = async (): Promise<void> => {
+    if (watch) return;
+    try {
+      const read = await stored();
+      if (watch) return; // a run has begun meanwhile
+      take(read);
+      if (!failure && !named) to("idle");
+      attach();
+      changed();
+    } catch (thrown) {
+      if (!isLoaded) to("failed", thrown as SendError);
+    }
+  };
+
+  const load = (): Promise<void> => {
+    loading ??= readHistory().finally(() => {
+      loading = undefined;
+    });
+    return loading;
+  };
 
   /** Watches the run that a history has named. */
-  #attach(): void {
-    const turn = this.#named;
-    if (!turn) return;
-    const base = this.#reply();
-    const undo = base && this.#messages;
-    if (base) this.#messages = this.#messages.slice(0, -1);
-    this.#begin({ ...turn, base, undo });
-  }
+  const attach = (): void => {
+    if (!named) return;
+    const base = lastReply();
+    const undo = base && messages;
+    if (base) messages = messages.slice(0, -1);
+    begin({ ...named, base, undo });
+  };
 
-  async #start(turn: Turn): Promise<ChatReply | undefined> {
-    this.#messages = turn.messages;
-    const watch = this.#begin(turn);
-    this.#to("sending");
-    await watch.over;
-    return this.#published();
-  }
+  const start = async (turn: Turn): Promise<ChatReply | undefined> => {
+    messages = turn.messages;
+    const { over: ended } = begin(turn);
+    to("sending");
+    await ended;
+    return published();
+  };
 
-  #begin(turn: Turn): Watch {
-    const watch = watchOf(turn, this.#messages);
-    if (turn.fields || this.#failed?.turn.fields?.message === undefined) this.#failed = undefined;
-    this.#named = undefined;
-    this.#answered = new Map();
-    this.#watch = watch;
-    watch.over = this.#read(watch, this.#over);
-    this.#over = watch.over;
-    return watch;
-  }
+  const begin = (turn: Turn): Watch => {
+    const begun = watchOf(turn, messages);
+    if (turn.fields || failure?.turn.fields?.message === undefined) failure = undefined;
+    named = undefined;
+    answers = new Map();
+    watch = begun;
+    begun.over = read(begun, over);
+    over = begun.over;
+    return begun;
+  };
 
-  async #read(watch: Watch, before: Promise<void> | undefined): Promise<void> {
+  const read = async (mine: Watch, before: Promise<void> | undefined): Promise<void> => {
     try {
       await before;
-      const start = watch.turn.fields && (await this.#body(watch, watch.turn.fields));
-      if (watch.isStopped) return;
-      const parts = { requests: this.#requests, chat: this.id, ...this.#options };
-      for await (const events of eventsOfWatch(watch, start, parts)) {
-        for (const event of events) if (this.#follow(watch, event)) return;
-        if (watch === this.#watch) this.#changed();
+      const body = mine.turn.fields && (await bodyFor(mine, mine.turn.fields));
+      if (mine.isStopped) return;
+      for await (const events of eventsOfWatch(mine, body, { requests, chat: id, ...chatsOptions })) {
+        for (const event of events) if (follow(mine, event)) return;
+        if (mine === watch) changed();
       }
-    } catch (error) {
-      this.#fail(watch, error);
+    } catch (thrown) {
+      fail(mine, thrown);
     }
-  }
+  };
 
   /** Resolves with the body of a start. The chat is loaded before: a message has its place behind the others. */
-  async #body(watch: Watch, fields: Partial<StartRequest>): Promise<string> {
-    if (!this.#isLoaded) {
-      this.#take(await this.#history());
-      watch.reply = new LiveReply(emptyReply(this.#messages));
+  const bodyFor = async (mine: Watch, fields: Partial<StartRequest>): Promise<string> => {
+    if (!isLoaded) {
+      take(await stored());
+      mine.reply = new LiveReply(emptyReply(messages));
     }
-    const { model, options } = this.#options;
-    const all = { model, ...(typeof options === "function" ? options() : options), ...watch.turn.options };
-    watch.run ??= randomId();
-    return bodyOf({ run: watch.run, chat: this.id, ...fields, options: all });
-  }
+    const { model, options } = chatsOptions;
+    const all = { model, ...(typeof options === "function" ? options() : options), ...mine.turn.options };
+    mine.run ??= randomId();
+    return bodyOf({ run: mine.run, chat: id, ...fields, options: all });
+  };
 
   /** Takes an event of a link. Returns whether it was the end. */
-  #follow(watch: Watch, event: LinkEvent): boolean {
-    const { reply } = watch;
+  const follow = (mine: Watch, event: LinkEvent): boolean => {
+    const { reply } = mine;
     switch (event.type) {
       case "complete": {
-        const { content, toolCalls = [] } = event.message;
+        const { content, toolCalls = [], interrupted } = event.message;
         // Another device, or an answer that was lost, has left calls open: the history shows which.
-        const isAsked = content === "" && toolCalls.length > 0 && toolCalls.every(({ id }) => callOf(reply.base, id));
-        this.#settle(watch, isAsked ? reply.base : reply.complete(event.message));
-        if (isAsked) void this.load();
+        const isAsked =
+          content === "" && toolCalls.length > 0 && toolCalls.every((call) => callOf(reply.base, call.id));
+        settle(mine, isAsked ? reply.base : reply.ended(interrupted ? "interrupted" : "complete", event.message));
+        if (isAsked) void load();
         return true;
       }
       case "absent":
-        this.#settle(watch, reply.base);
+        settle(mine, reply.base);
         return true;
-      case "failed": {
-        const { partial } = event.error;
-        if (partial) reply.partial(partial);
-        this.#fail(watch, errorOf(event.error));
+      case "failed":
+        fail(mine, errorOf(event.error), event.error.partial);
         return true;
-      }
+      case "opened":
+        mine.isOpened = true;
+        if (mine === watch) {
+          status = "streaming";
+          messages = marked(messages, "sent");
+        }
+        break;
+      case "lost":
+        if (mine === watch) status = "reconnecting";
     }
-    if (watch.isStopped) return false;
-    if (event.type === "opened") {
-      watch.isOpened = true;
-      this.#status = "streaming";
-      this.#messages = marked(this.#messages, "sent");
-    }
-    if (event.type === "lost") this.#status = "reconnecting";
     reply.add(event);
     return false;
-  }
+  };
 
   /**
    * Ends a turn with its reply, of which nothing may have come. A turn that was stopped has its last word here, and the
    * user may have said more meanwhile.
    */
-  #settle(watch: Watch, reply: ChatReply, error?: SendError): void {
-    const { undo } = watch.turn;
-    const isEmpty = watch.reply.isEmpty(reply);
-    if (watch === this.#watch) {
-      const before = this.#messages;
-      const after = isEmpty ? (undo ?? marked(before, "failed")) : [...marked(before, "sent"), reply];
-      this.#watch = undefined;
-      this.#messages = after;
-      watch.left = { before, after };
-      const reason = error ?? this.#failed?.error;
-      this.#to(reason ? "failed" : "idle", reason);
-    } else if (!isEmpty && watch.left) {
-      const { before, after } = watch.left;
-      this.#messages = withHead(this.#messages, after, [...marked(before, "sent"), reply]);
-      const next = this.#watch;
-      if (next && !next.isOpened && !next.turn.base) next.reply = new LiveReply(emptyReply(this.#messages));
-      this.#changed();
+  const settle = (mine: Watch, reply: ChatReply, reason = failure?.error): void => {
+    const { turn, left } = mine;
+    const isEmpty = mine.reply.isEmpty(reply);
+    if (mine === watch) {
+      const before = messages;
+      messages = isEmpty ? (turn.undo ?? marked(before, "failed")) : [...marked(before, "sent"), reply];
+      watch = undefined;
+      mine.left = { before, after: messages };
+      to(reason ? "failed" : "idle", reason);
+    } else if (!isEmpty && left) {
+      messages = withHead(messages, left.after, [...marked(left.before, "sent"), reply]);
+      if (watch && !watch.isOpened && !watch.turn.base) watch.reply = new LiveReply(emptyReply(messages));
+      changed();
     }
-  }
+  };
 
-  #fail(watch: Watch, thrown: unknown): void {
-    if (this.#watch !== watch) return; // it was stopped, or its chat is deleted
-    const error = failureFrom(thrown);
-    const before = this.#messages;
-    this.#settle(watch, watch.reply.interrupted(), error);
-    this.#failed = failureOf(watch, error, before, this.#messages) ?? this.#failed;
+  const fail = (mine: Watch, thrown: unknown, partial?: Parameters<LiveReply["ended"]>[1]): void => {
+    if (mine !== watch) return; // it was stopped, or its chat is deleted
+    const reason = failureFrom(thrown);
+    const before = messages;
+    settle(mine, mine.reply.ended("interrupted", partial, true), reason);
+    failure = failureOf(mine, reason, before, messages) ?? failure;
     // Calls may have run, and the reply of another page may be the reason.
-    if (watch.turn.base || error.kind === "busy") void Promise.resolve(this.#loading).then(this.load);
-  }
+    if (mine.turn.base || reason.kind === "busy") void Promise.resolve(loading).then(load);
+  };
+
+  /** Shows a call of the last reply in another state. */
+  const show = (call: ChatToolCall): void => {
+    const reply = lastReply();
+    if (!reply) return;
+    const shown = withCalls(reply, (each) => (each.id === call.id && each.at === call.at ? call : undefined));
+    messages = [...messages.slice(0, -1), shown];
+    changed();
+  };
+
+  /** Has the relay keep an answer while other calls of the reply wait. Never rejects. */
+  const keepAnswer = async (
+    fields: Partial<StartRequest>,
+    call: ChatToolCall,
+    before: Promise<void> | undefined,
+  ): Promise<void> => {
+    await before;
+    try {
+      await keep(requests, id, fields, AbortSignal.timeout(START_FOR_MS));
+      show({ ...call, state: "answered" }); // a history that was read meanwhile did not know
+    } catch (thrown) {
+      answers.delete(call.id);
+      show(call);
+      await load(); // another device may have answered
+      if (lastReply()) to("failed", failureFrom(thrown));
+    }
+  };
+
+  const stop: Chat["stop"] = async () => {
+    const mine = watch;
+    if (mine) {
+      mine.isStopped = true;
+      settle(mine, mine.reply.ended("interrupted", { finishReason: "stopped" }));
+      if (mine.run !== undefined) {
+        await stopRun(requests, id, mine.run);
+        await Promise.race([mine.over, new Promise((resolve) => setTimeout(resolve, STOPPED_MS))]);
+      }
+      mine.abort.abort();
+    }
+    return published();
+  };
+
+  const retry: Chat["retry"] = async () => {
+    mustBeFree();
+    const reply = lastReply();
+    if (failure) return start(sentAgain(failure.turn, messages));
+    if (isLoaded && messages.at(-1)?.state === "failed") {
+      return start({ fields: { regenerate: true }, messages: marked(messages, "sending") });
+    }
+    if (!isLoaded || reply?.toolCalls.some(waits)) await load();
+    else if (reply) return regenerate();
+    return undefined;
+  };
+
+  const regenerate: Chat["regenerate"] = async (messageId, options) => {
+    void stop();
+    const turn = rewritten(messages, messageId);
+    return turn.messages.at(-1)?.state === "failed" ? retry() : start({ ...turn, options });
+  };
+
+  if (history) take(history);
+  const initial = now();
+  let snapshot = initial;
+
+  return {
+    chat: {
+      id,
+      initial,
+      get snapshot() {
+        return snapshot;
+      },
+      subscribe(listener) {
+        listeners.add(listener);
+        sleep ??= onWake(() => void load());
+        if (isLoaded) attach();
+        else void load();
+        return () => {
+          listeners.delete(listener);
+          if (listeners.size > 0) return;
+          sleep?.();
+          sleep = undefined;
+        };
+      },
+      load,
+      async send(content, options) {
+        mustBeFree();
+        return start({ ...asked(messages, content), options });
+      },
+      stop,
+      retry,
+      async edit(messageId, content, options) {
+        const turn = edited(messages, messageId, content);
+        void stop();
+        return start({ ...turn, options });
+      },
+      regenerate,
+      async answer(callId, answer) {
+        const base = lastReply();
+        const call = base && callOf(base, callId);
+        if (!call || !waits(call)) {
+          throw new SendError("invalidRequest", `The call ${callId} does not wait for an answer.`);
+        }
+        answers.set(callId, answered(call, answer));
+        if (base.toolCalls.some((each) => waits(each) && each !== call)) {
+          show({ ...call, state: "answered" });
+          over = keepAnswer(fieldsOf(call, answer), call, over);
+          await over;
+          await published();
+          return undefined;
+        }
+        return start(continued(messages, base, answers, call, answer));
+      },
+    },
+    forget() {
+      watch?.abort.abort();
+      watch = undefined;
+      failure = undefined;
+      messages = [];
+      to("idle");
+    },
+  };
 }

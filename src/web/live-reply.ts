@@ -1,9 +1,8 @@
 /** The reply of a run as a page shows it while the run is written. */
 
-import type { AssistantMessage, AssistantTurn } from "../contract/message.ts";
-import type { ChatReply } from "./chat-message.ts";
+import type { AssistantMessage } from "../contract/message.ts";
+import type { ChatReply, ChatToolCall } from "../dialects/native/chat-message.ts";
 import type { LinkEvent } from "./link.ts";
-import { ended, isAhead, joined, sizeOf } from "./shown.ts";
 import { withChunk } from "./with-chunk.ts";
 
 /** Folds the events of a run. A relay that sends the reply again takes no shown word back, unless a word changes. */
@@ -13,7 +12,7 @@ export class LiveReply {
   /** The reply as the relay sends it. */
   #received: ChatReply;
   /** The reply as it was, shown while the relay sends it again. */
-  #shownBefore: ChatReply | undefined;
+  #before: ChatReply | undefined;
 
   constructor(base: ChatReply) {
     this.base = base;
@@ -21,58 +20,64 @@ export class LiveReply {
   }
 
   get shown(): ChatReply {
-    return this.#shownBefore ?? this.#received;
+    return this.#before ?? this.#received;
   }
 
   /** Takes an event that is not the end of the run. */
   add(event: LinkEvent): void {
-    const start = this.base.content.length;
-    switch (event.type) {
-      case "chunks":
-        for (const chunk of event.chunks) this.#received = withChunk(this.#received, chunk, start);
-        break;
-      case "restart":
-        this.#again(this.base);
-        break;
-      case "snapshot": {
-        const { toolCalls, ...message } = event.message;
-        this.#again({ ...joined(this.base, message), state: "writing" });
-        for (const chunk of event.tools ?? []) this.#received = withChunk(this.#received, chunk, start);
-        for (const toolCall of toolCalls) {
-          this.#received = withChunk(
-            this.#received,
-            { type: "toolCall", content: "", toolCall, isFinal: false },
-            start,
-          );
-        }
-      }
+    if (event.type === "restart" || event.type === "snapshot") {
+      this.#before ??= this.#received;
+      this.#received = this.base;
     }
-    if (this.#shownBefore && !isAhead(this.#shownBefore, this.#received)) this.#shownBefore = undefined;
+    if ("chunks" in event) {
+      for (const chunk of event.chunks) this.#received = withChunk(this.#received, chunk, this.base.content.length);
+    }
+    if (this.#before && !isAhead(this.#before, this.#received)) this.#before = undefined;
   }
 
-  /** Returns the reply with the relay's last word. */
-  complete(turn: AssistantTurn): ChatReply {
-    return ended(joined(this.base, turn), this.shown);
-  }
-
-  /** Takes the relay's last word about a reply that has failed. A page may have more words. */
-  partial(message: AssistantMessage): void {
-    const complete = this.complete(message);
-    if (!isAhead(this.shown, complete)) this.#shownBefore = complete;
-  }
-
-  /** Returns the reply as far as it has come. Its tools run no more. */
-  interrupted(finishReason?: "stopped"): ChatReply {
-    return ended({ ...this.shown, state: "interrupted", finishReason }, this.shown);
+  /**
+   * Returns the reply at its end. Its tools run no more.
+   * @param last the relay's last word
+   * @param hasFailed whether the reply has failed: a page may have more words than the relay's log
+   */
+  ended(state: ChatReply["state"], last: Partial<AssistantMessage> = {}, hasFailed = false): ChatReply {
+    const { base, shown } = this;
+    const { content, reasoning = "", toolCalls: open = [], finishReason, usage, estimatedUsage } = last;
+    const { metrics, provider, model } = last;
+    const text = { content: base.content + content, reasoning: base.reasoning + reasoning };
+    const toolCalls = shown.toolCalls.map((call): ChatToolCall => {
+      const waiting = open.find(({ id }) => id === call.id);
+      if (waiting) return { ...call, state: waiting.needsApproval ? "needsApproval" : "needsResult" };
+      if (call.state !== "running" && call.state !== "writing") return call;
+      return { ...call, state: state === "complete" ? "done" : "failed" };
+    });
+    return {
+      ...shown,
+      ...(content !== undefined && !(hasFailed && isAhead(shown, { ...shown, ...text })) && text),
+      toolCalls,
+      state,
+      finishReason,
+      usage,
+      estimatedUsage,
+      metrics,
+      provider,
+      model,
+    };
   }
 
   /** Whether a reply of this run has nothing of it. */
   isEmpty(reply: ChatReply): boolean {
     return sizeOf(reply) <= sizeOf(this.base);
   }
+}
 
-  #again(reply: ChatReply): void {
-    this.#shownBefore ??= this.#received;
-    this.#received = reply;
-  }
+/** Returns how much of a reply has come. */
+function sizeOf({ content, reasoning, toolCalls, media, providerToolCalls }: ChatReply): number {
+  return content.length + reasoning.length + toolCalls.length + media.length + providerToolCalls.length;
+}
+
+/** Returns whether a reply has all that the other has, and more. */
+function isAhead(one: ChatReply, other: ChatReply): boolean {
+  const goesOn = one.content.startsWith(other.content) && one.reasoning.startsWith(other.reasoning);
+  return goesOn && sizeOf(one) > sizeOf(other);
 }

@@ -202,8 +202,10 @@ export class RelayedReply {
         checkChunks(event.chunks);
         return this.#show(this.#isMuted ? event.chunks : this.#mirror.add(event.chunks));
       case "snapshot":
-        checkChunks(event.tools ?? []);
-        return this.#replace(checkedMessage(event.message), undefined, event.tools);
+        checkChunks(event.chunks);
+        if (this.#isMuted) return;
+        this.#mirror.restart();
+        return this.#show(this.#mirror.add(event.chunks));
       case "restart":
         return this.#mirror.restart();
       case "complete":

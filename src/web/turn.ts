@@ -2,14 +2,12 @@
 
 import { SendError } from "../contract/errors.ts";
 import type { UserMessage } from "../contract/message.ts";
+import type { ChatReply, ChatToolCall } from "../dialects/native/chat-message.ts";
+import { withUser } from "../dialects/native/shown.ts";
 import type { StartRequest } from "../dialects/native/wire.ts";
 import { fieldsOf, withCalls } from "./answers.ts";
 import type { ChatOptions } from "./chat.ts";
-import type { ChatMessage, ChatReply, ChatToolCall } from "./chat-message.ts";
-import { marked, questionsIn, withUser } from "./shown.ts";
-
-/** The messages of a chat, as a page shows them. */
-export type Messages = readonly ChatMessage[];
+import { type Messages, marked, questionsIn } from "./shown.ts";
 
 /** A turn that is asked for, or that others have asked for. */
 export interface Turn {

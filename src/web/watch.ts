@@ -1,9 +1,11 @@
 /** The run that is watched for a turn of a chat. */
 
+import type { ChatReply } from "../dialects/native/chat-message.ts";
+import { emptyReply } from "../dialects/native/shown.ts";
 import { eventsOf, type LinkEvent, type LinkParts } from "./link.ts";
 import { LiveReply } from "./live-reply.ts";
-import { emptyReply, reopened } from "./shown.ts";
-import type { Messages, Turn } from "./turn.ts";
+import type { Messages } from "./shown.ts";
+import type { Turn } from "./turn.ts";
 
 /** A message that the relay has not taken for so long has failed, in milliseconds. */
 export const START_FOR_MS = 60_000;
@@ -35,6 +37,12 @@ export function watchOf(turn: Turn, messages: Messages): Watch {
     isStopped: false,
     over: Promise.resolve(),
   };
+}
+
+/** Returns a reply that goes on, without the facts of its end. */
+function reopened(reply: ChatReply): ChatReply {
+  const { finishReason: _reason, usage: _usage, estimatedUsage: _estimated, metrics: _metrics, ...parts } = reply;
+  return { ...parts, state: "writing" };
 }
 
 /**

@@ -1,8 +1,9 @@
 /** A reply with one chunk more. Pure; parts that do not change stay the same. */
 
 import type { MessageChunk } from "../contract/chunk.ts";
-import type { Citation, Media, ToolMessage } from "../contract/message.ts";
-import type { ChatReply, ChatToolCall } from "./chat-message.ts";
+import type { Media } from "../contract/message.ts";
+import type { ChatReply, ChatToolCall } from "../dialects/native/chat-message.ts";
+import { movedCitation } from "../dialects/native/shown.ts";
 
 /**
  * Returns a reply with one chunk more.
@@ -25,7 +26,7 @@ export function withChunk(reply: ChatReply, chunk: MessageChunk, start: number):
       return withCall(reply, { id, name, arguments: given, argumentsText: undefined, state: "running" });
     }
     case "toolResult":
-      return withResult(reply, chunk.toolCallId, chunk.result, chunk);
+      return withResult(reply, chunk);
     case "citation": {
       const { type: _type, content: _content, isFinal: _isFinal, ...citation } = chunk;
       return { ...reply, citations: [...citations, movedCitation(citation, start)] };
@@ -65,21 +66,10 @@ function withCall(reply: ChatReply, call: Omit<ChatToolCall, "at">): ChatReply {
 }
 
 /** Returns a reply whose call has a result. */
-export function withResult(
+function withResult(
   reply: ChatReply,
-  id: string,
-  result: string,
-  { isError, denied }: Pick<ToolMessage, "isError" | "denied">,
+  { toolCallId, result, isError, denied }: Extract<MessageChunk, { readonly type: "toolResult" }>,
 ): ChatReply {
-  const known = callOf(reply, id);
+  const known = callOf(reply, toolCallId);
   return known ? withCall(reply, { ...known, state: denied ? "denied" : isError ? "failed" : "done", result }) : reply;
-}
-
-/** Returns a citation of a text that begins at `start`. */
-export function movedCitation({ startIndex, endIndex, ...citation }: Citation, start: number): Citation {
-  return {
-    ...citation,
-    ...(startIndex !== undefined && { startIndex: startIndex + start }),
-    ...(endIndex !== undefined && { endIndex: endIndex + start }),
-  };
 }

@@ -2,6 +2,7 @@
 
 import type { ReactNode } from "react";
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { shownHistory } from "../../src/dialects/native/shown-history.ts";
 import { Gate, type ReplyScript } from "../../src/testing/index.ts";
 import { type Chat, type ChatMessage, createChats } from "../../src/web/index.ts";
 import { chatSite } from "../support/chats.ts";
@@ -69,7 +70,7 @@ describe.skipIf(!hasReact).each([18, 19] as const)("React %i (skipped without te
     gate.open();
     await shows("Tell", "Unbelievable");
     const asked = site.requests.slice(before).map((request) => request.replace(/run=.*/, "run="));
-    expect(asked).toEqual(["GET /c", "GET /c/stream?run="]);
+    expect(asked).toEqual(["GET /c?view=page", "GET /c/stream?run="]);
   });
 
   test("a component that goes away ends nothing, and one that comes shows all of it", async () => {
@@ -93,7 +94,7 @@ describe.skipIf(!hasReact).each([18, 19] as const)("React %i (skipped without te
       { role: "user", content: "Old" },
       { role: "assistant", content: "Reply" },
     ] as const;
-    const chat = createChats({ url: URL_OF_RELAY, fetch: relay.fetch }).open("c", { messages });
+    const chat = createChats({ url: URL_OF_RELAY, fetch: relay.fetch }).open("c", shownHistory({ messages }));
     const { counts, node } = view(chat);
     await mount(node);
     void chat.send("New");
@@ -208,12 +209,12 @@ describe.skipIf(!hasReact).each([18, 19] as const)("React %i (skipped without te
       run: "a-run-that-is-being-written",
       turn: [{ role: "user", content: "More" }],
     } as const;
-    const html = lab.renderToString(view(site.chats.open("c", history)).node);
+    const html = lab.renderToString(view(site.chats.open("c", shownHistory(history))).node);
     expect(html.replace(/<[^>]*>/g, " ").trim()).toMatch(/^Hi\s+Hello\s+More$/);
     expect(site.requests).toEqual([]);
     element.innerHTML = html;
     const errors: unknown[] = [];
-    const chat = site.reload().open("c", { messages: history.messages });
+    const chat = site.reload().open("c", shownHistory({ messages: history.messages }));
     element.innerHTML = lab.renderToString(view(chat).node);
     await chat.send("Since then");
     await lab.act(() => {

@@ -1,7 +1,8 @@
 /** A viewer's connection breaks at each byte of a reply: it comes back to exactly what it misses. */
 
 import { describe, expect, test } from "vitest";
-import { decodeEvent, type NativeEvent } from "../../src/dialects/native/wire.ts";
+import { decodeEvent } from "../../src/dialects/native/reader.ts";
+import type { WireEvent } from "../../src/dialects/native/wire.ts";
 import { createRelay, memoryLog, type Relay, type ReplyLog } from "../../src/server/index.ts";
 import { type ReplyScript, type ScriptStep, scriptedClient } from "../../src/testing/index.ts";
 import { gapsIn, get, post, read, runId, textOf } from "../support/relay.ts";
@@ -20,7 +21,7 @@ const SCRIPTS: Readonly<Record<string, ReplyScript>> = {
 };
 
 /** Returns the events in the first bytes of a body, without one that is not complete. */
-function eventsIn(bytes: Uint8Array): readonly NativeEvent[] {
+function eventsIn(bytes: Uint8Array): readonly WireEvent[] {
   const blocks = new TextDecoder().decode(bytes).split("\n\n").slice(0, -1);
   return blocks.flatMap((block) => {
     const lines = block.split("\n");
@@ -32,7 +33,7 @@ function eventsIn(bytes: Uint8Array): readonly NativeEvent[] {
 }
 
 async function expectWhole(relay: Relay, run: string, body: Uint8Array, whole: string): Promise<void> {
-  const rests = new Map<string, readonly NativeEvent[]>();
+  const rests = new Map<string, readonly WireEvent[]>();
   for (let cut = 0; cut < body.length; cut++) {
     const seen = eventsIn(body.subarray(0, cut));
     const last = seen.findLast((event) => "id" in event && event.id !== undefined);

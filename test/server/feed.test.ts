@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import { decodeEvent, type NativeEvent } from "../../src/dialects/native/wire.ts";
-import { Feed, type Mask } from "../../src/server/feed.ts";
+import { decodeEvent } from "../../src/dialects/native/reader.ts";
+import type { NativeEvent, WireEvent } from "../../src/dialects/native/wire.ts";
+import { bytesOf, Feed, type Mask } from "../../src/server/feed.ts";
 import type { LogEntry } from "../../src/server/log.ts";
 import { messageSoFar } from "../../src/server/message-so-far.ts";
 import { textOf } from "../support/relay.ts";
@@ -35,16 +36,20 @@ test.each(["bytes", "events"])("a viewer that is behind a log that was away miss
   const feed = new Feed(head, OPEN);
   const place = feed.placeOf(undefined);
   for (const entry of ENTRIES) feed.append(entry);
-  const events: NativeEvent[] = [];
+  const events: WireEvent[] = [];
   while (feed.hasMore(place)) {
-    const event = how === "events" ? feed.readEvent(place) : eventIn(feed.read(place));
+    const event = eventIn(how === "events" ? encoded(feed.readEvent(place)) : feed.read(place));
     if (event) events.push(event);
   }
   expect(textOf(events)).toBe("one two three four five");
   expect(events.map(({ type }) => type)).toEqual(["chunks", "snapshot", "chunks"]);
 });
 
-function eventIn(frame: Uint8Array | undefined): NativeEvent | undefined {
+function encoded(event: NativeEvent | undefined): Uint8Array | undefined {
+  return event && bytesOf(event);
+}
+
+function eventIn(frame: Uint8Array | undefined): WireEvent | undefined {
   const lines = new TextDecoder().decode(frame).split("\n");
   const data = lines.find((line) => line.startsWith("data: "));
   return data === undefined ? undefined : decodeEvent(data.slice(6));

@@ -2,7 +2,7 @@
 
 import type { ChildProcess } from "node:child_process";
 import { describe, expect, test as vitestTest } from "vitest";
-import type { NativeEvent } from "../../src/dialects/native/wire.ts";
+import type { WireEvent } from "../../src/dialects/native/wire.ts";
 import { redisDrivers } from "../interop/drivers.mjs";
 import { gapsIn, runId, type Watching, watch } from "../support/relay.ts";
 import { serverProcesses } from "./server-processes.ts";
@@ -77,7 +77,7 @@ describe.each(SHARED_LOGS)("killed processes on $title", (log) => {
     return results;
   }
 
-  const endOf = ({ events }: Watching): NativeEvent | undefined => events.at(-1);
+  const endOf = ({ events }: Watching): WireEvent | undefined => events.at(-1);
 
   test("every viewer has the complete reply, written on by another process, and no word twice", {
     timeout: TIMEOUT_MS,
@@ -132,7 +132,7 @@ function timesOf(rounds: readonly { readonly tookMs: number }[]): string {
 }
 
 /** What all viewers are told alike. */
-function withoutId(event: NativeEvent | undefined): object {
+function withoutId(event: WireEvent | undefined): object {
   if (event?.type !== "failed") return event ?? {};
   const { kind, retryable, partial } = event.error;
   return { type: "failed", error: { kind, retryable, partial: { content: partial?.content } } };

@@ -1,12 +1,14 @@
 /** A relay without a network: each request is answered by hand, and each answer is written by hand. */
 
 import type { AssistantMessage } from "../../src/contract/message.ts";
-import { encodeEvent, type NativeEvent } from "../../src/dialects/native/wire.ts";
+import { encodeEvent } from "../../src/dialects/native/encode.ts";
+import { shownHistory } from "../../src/dialects/native/shown-history.ts";
+import type { ChatHistory, NativeEvent } from "../../src/dialects/native/wire.ts";
 
 /** One request, and the stream of its answer. */
 export interface FakeRequest {
   readonly method: string;
-  /** Behind the relay's address. */
+  /** Behind the relay's address. That of a history is `/:chat`, also where a page asks for it. */
   readonly path: string;
   readonly headers: Headers;
   readonly body: Readonly<Record<string, unknown>>;
@@ -24,6 +26,7 @@ export interface FakeRequest {
   break(): void;
   /** Returns whether the client has let the stream go before its end. */
   isCancelled(): boolean;
+  /** A history that a page asks for is given as `ChatHistory`, and answered as a relay does. */
   answer(status: number, body?: unknown, headers?: Readonly<Record<string, string>>): void;
 }
 
@@ -34,6 +37,8 @@ export interface FakeRelay {
 }
 
 export const URL_OF_RELAY = "http://relay.test/chat";
+
+const VIEW = "?view=page";
 
 /** @param answer called for each request, with the number of requests before it */
 export function fakeRelay(answer: (request: FakeRequest, index: number) => void): FakeRelay {
@@ -50,7 +55,7 @@ export function fakeRelay(answer: (request: FakeRequest, index: number) => void)
       };
       const request: FakeRequest = {
         method: init.method ?? "GET",
-        path: input.slice(URL_OF_RELAY.length),
+        path: input.slice(URL_OF_RELAY.length).replace(VIEW, ""),
         headers: new Headers(init.headers),
         body: typeof init.body === "string" ? (JSON.parse(init.body) as Readonly<Record<string, unknown>>) : {},
         keepalive: init.keepalive ?? false,
@@ -77,7 +82,9 @@ export function fakeRelay(answer: (request: FakeRequest, index: number) => void)
         break: broken,
         isCancelled: () => isCancelled,
         answer(status, body, headers = {}) {
-          const text = body === undefined ? null : JSON.stringify(body);
+          const isShown = status === 200 && input.endsWith(VIEW);
+          const shown = isShown ? shownHistory(body as ChatHistory) : body;
+          const text = body === undefined ? null : JSON.stringify(shown);
           resolve(new Response(text, { status, headers: { "content-type": "application/json", ...headers } }));
         },
       };

@@ -1,6 +1,7 @@
 /** Requests to a relay, and the events of its responses. */
 
-import { decodeEvent, type NativeEvent } from "../../src/dialects/native/wire.ts";
+import { decodeEvent } from "../../src/dialects/native/reader.ts";
+import type { WireEvent } from "../../src/dialects/native/wire.ts";
 import type { LogWriter, ReplyLog } from "../../src/server/index.ts";
 
 const ORIGIN = "http://relay.test";
@@ -24,18 +25,18 @@ export function get(path: string, headers: Readonly<Record<string, string>> = {}
 }
 
 /** Resolves with all events of a response. */
-export async function read(response: Response): Promise<readonly NativeEvent[]> {
+export async function read(response: Response): Promise<readonly WireEvent[]> {
   const watching = watch(response);
   await watching.over;
   return watching.events;
 }
 
 /** Returns the text that a viewer shows after these events, or more than `before`. */
-export function textOf(events: readonly NativeEvent[]): string {
+export function textOf(events: readonly WireEvent[]): string {
   let text = "";
   for (const event of events) {
-    if (event.type === "snapshot") text = event.message.content;
-    if (event.type !== "chunks") continue;
+    if (event.type === "snapshot") text = "";
+    if (event.type !== "chunks" && event.type !== "snapshot") continue;
     for (const chunk of event.chunks) {
       if (chunk.type === "rewind") text = text.slice(0, text.length - chunk.length);
       text += chunk.content;
@@ -48,7 +49,7 @@ export function textOf(events: readonly NativeEvent[]): string {
  * Returns the ids at which a client that counts them misses an entry.
  * @param after the last entry that the viewer had seen before
  */
-export function gapsIn(events: readonly NativeEvent[], after?: string): readonly string[] {
+export function gapsIn(events: readonly WireEvent[], after?: string): readonly string[] {
   const gaps: string[] = [];
   let last = after;
   for (const event of events) {
@@ -63,7 +64,7 @@ export function gapsIn(events: readonly NativeEvent[], after?: string): readonly
 
 /** What one viewer has seen so far. */
 export interface Watching {
-  readonly events: readonly NativeEvent[];
+  readonly events: readonly WireEvent[];
   /** The text that it shows. */
   readonly text: string;
   /** Resolves when the response ends or breaks; never rejects. */
@@ -76,7 +77,7 @@ export interface Watching {
 export function watch(response: Response): Watching {
   if (!response.body) throw new Error(`The response (${response.status}) has no body.`);
   const reader = response.body.getReader();
-  const events: NativeEvent[] = [];
+  const events: WireEvent[] = [];
   const readAll = async (): Promise<void> => {
     for await (const event of eventsFrom(reader)) events.push(event);
   };
@@ -91,7 +92,7 @@ export function watch(response: Response): Watching {
 }
 
 /** The events of a response, as they arrive. Leaving the loop closes the connection. */
-export async function* eventsOf(response: Response): AsyncGenerator<NativeEvent> {
+export async function* eventsOf(response: Response): AsyncGenerator<WireEvent> {
   if (!response.body) throw new Error(`The response (${response.status}) has no body.`);
   const reader = response.body.getReader();
   try {
@@ -101,7 +102,7 @@ export async function* eventsOf(response: Response): AsyncGenerator<NativeEvent>
   }
 }
 
-async function* eventsFrom(reader: ReadableStreamDefaultReader<Uint8Array>): AsyncGenerator<NativeEvent> {
+async function* eventsFrom(reader: ReadableStreamDefaultReader<Uint8Array>): AsyncGenerator<WireEvent> {
   const decoder = new TextDecoder();
   let rest = "";
   for (;;) {
@@ -113,7 +114,7 @@ async function* eventsFrom(reader: ReadableStreamDefaultReader<Uint8Array>): Asy
   }
 }
 
-function eventsIn(block: string): readonly NativeEvent[] {
+function eventsIn(block: string): readonly WireEvent[] {
   const lines = block.split("\n");
   const field = (name: string) => lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
   const data = field("data");

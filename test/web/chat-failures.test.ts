@@ -1,7 +1,9 @@
 /** Chats whose relay fails, breaks or speaks again: each answer is written by hand, and the test has the timers. */
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { type Chat, type ChatHistory, type ChatsOptions, createChats } from "../../src/web/index.ts";
+import { shownHistory } from "../../src/dialects/native/shown-history.ts";
+import type { ChatHistory } from "../../src/dialects/native/wire.ts";
+import { type Chat, type ChatsOptions, createChats } from "../../src/web/index.ts";
 import { said } from "../support/chats.ts";
 import {
   complete,
@@ -26,7 +28,10 @@ afterEach(() => {
 const pass = (ms = 20): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
 
 function open(relay: FakeRelay, history?: ChatHistory, options: Partial<ChatsOptions> = {}): Chat {
-  const chat = createChats({ url: URL_OF_RELAY, fetch: relay.fetch, ...options }).open("c", history);
+  const chat = createChats({ url: URL_OF_RELAY, fetch: relay.fetch, ...options }).open(
+    "c",
+    history && shownHistory(history),
+  );
   chat.subscribe(() => undefined);
   return chat;
 }

@@ -1,8 +1,10 @@
 /** Turns of a chat that meet others: a reply that goes on, other pages, and a message right after a stop. */
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { shownHistory } from "../../src/dialects/native/shown-history.ts";
+import type { ChatHistory } from "../../src/dialects/native/wire.ts";
 import { Gate } from "../../src/testing/index.ts";
-import { type Chat, type ChatHistory, createChats } from "../../src/web/index.ts";
+import { type Chat, createChats } from "../../src/web/index.ts";
 import { chatSite, said, until } from "../support/chats.ts";
 import { complete, type FakeRequest, fakeRelay, opened, text, URL_OF_RELAY } from "../support/fake-relay.ts";
 
@@ -11,7 +13,7 @@ const pass = (ms = 20): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
 
 function chatOf(answer: (request: FakeRequest, index: number) => void, history: ChatHistory = { messages: [] }) {
   const relay = fakeRelay(answer);
-  const chat = createChats({ url: URL_OF_RELAY, fetch: relay.fetch }).open("c", history);
+  const chat = createChats({ url: URL_OF_RELAY, fetch: relay.fetch }).open("c", shownHistory(history));
   chat.subscribe(() => undefined);
   return { relay, chat };
 }

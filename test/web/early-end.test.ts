@@ -1,7 +1,8 @@
 /** A reply that ends before its first read: the consumer gets the words that came, as from a client of a provider. */
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { encodeEvent, type NativeEvent } from "../../src/dialects/native/wire.ts";
+import { encodeEvent } from "../../src/dialects/native/encode.ts";
+import type { NativeEvent } from "../../src/dialects/native/wire.ts";
 import { type ChunkSink, MessageStream, type ReplyFacts, SendError } from "../../src/index.ts";
 import { relayClient } from "../../src/web/index.ts";
 import { read } from "../support/broken-replies.ts";

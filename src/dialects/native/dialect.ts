@@ -4,14 +4,18 @@ import { isJsonObject } from "../../platform/json-object.ts";
 import { type Dialect, jsonBody } from "../dialect.ts";
 import { badRequest } from "../refusal.ts";
 import { routeOf } from "../route.ts";
+import { shownHistory } from "./shown-history.ts";
 
 /** The wire of `relayClient` and `createChats` of `cloudllm/web`. */
 export const native: Dialect = {
   name: "native",
   routeOf(request, mount) {
     const route = routeOf(request, mount);
-    if (route.name !== "attach") return route;
     const { searchParams } = new URL(request.url);
+    if (route.name === "history" && searchParams.get("view") === "page") {
+      return { ...route, answer: (history) => jsonBody(shownHistory(history)) };
+    }
+    if (route.name !== "attach") return route;
     const after = searchParams.get("after") ?? request.headers.get("last-event-id") ?? undefined;
     return { ...route, after, run: searchParams.get("run") ?? undefined };
   },

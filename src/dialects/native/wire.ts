@@ -1,9 +1,10 @@
-/** The relay's own wire: requests as JSON, replies as server-sent events. Pure functions both ways. */
+/** The relay's own wire: requests as JSON, replies as server-sent events. Types only. */
 
 import type { MessageChunk } from "../../contract/chunk.ts";
 import type { SendErrorData } from "../../contract/errors.ts";
 import type { AssistantMessage, Message, ToolMessage, UserMessage } from "../../contract/message.ts";
 import type { ReplyOutline } from "../outline.ts";
+import type { ChatMessage } from "./chat-message.ts";
 
 /** The body of `POST /`: starts a run, or attaches to it when a request with this id has started it. */
 export interface StartRequest {
@@ -83,6 +84,14 @@ export interface ChatHistory {
   readonly waiting?: readonly string[] | undefined;
 }
 
+/** The answer to `GET /:chat?view=page`: the conversation as a page shows it. */
+export interface ShownHistory {
+  /** The last message of the user has `failed` when it got no reply. */
+  readonly messages: readonly ChatMessage[];
+  /** The run whose reply comes next. It is being written, or the process that wrote it has died. */
+  readonly run?: string | undefined;
+}
+
 /** One conversation of the caller. */
 export interface ChatSummary {
   /** The id that the browser gave it. */
@@ -131,59 +140,10 @@ export type NativeEvent =
   | { readonly type: "complete"; readonly message: AssistantMessage }
   | { readonly type: "failed"; readonly error: SendErrorData };
 
-/** Returns the event as text for a `text/event-stream`. */
-export function encodeEvent(event: NativeEvent): string {
-  switch (event.type) {
-    case "chunks":
-      return frame(chunksJson(event.chunks, event.after), event.id);
-    case "snapshot": {
-      const { type, message, tools } = event;
-      return frame(JSON.stringify({ type, message, tools }), event.id);
-    }
-    case "opened":
-    case "reconnect":
-      return frame(JSON.stringify(event));
-    case "complete":
-    case "failed":
-      return frame(JSON.stringify(event), END_ID);
-  }
-}
-
 /** The id of the end's event: no cursor, because nothing follows it. */
 export const END_ID = "end";
 
-/** Returns the event in the `data` (and `id`) of a server-sent event; `undefined` for one of a later version. */
-export function decodeEvent(data: string, id?: string): NativeEvent | undefined {
-  const { text, texts = text === undefined ? undefined : [text], ...event }: Wire = JSON.parse(data);
-  if (texts) return { type: "chunks", id, after: event.after, chunks: texts.map(textChunk) };
-  return event.type && ({ ...event, id } as NativeEvent);
-}
-
-/** An event as JSON. `text` and `texts` are short for chunks that are only text. */
-interface Wire {
-  readonly type?: NativeEvent["type"];
-  readonly after?: string;
-  readonly text?: string;
-  readonly texts?: readonly string[];
-}
-
-function textChunk(content: string): MessageChunk {
-  return { type: "text", content, isFinal: false };
-}
-
-/** A model writes text most of the time: an event of it has no names for each chunk. */
-function chunksJson(chunks: readonly MessageChunk[], after: string | undefined): string {
-  const texts: string[] = [];
-  for (const chunk of chunks) {
-    if (chunk.type !== "text" || chunk.raw !== undefined) return JSON.stringify({ type: "chunks", chunks, after });
-    texts.push(chunk.content);
-  }
-  const [text] = texts;
-  const json = texts.length === 1 ? `"text":${JSON.stringify(text)}` : `"texts":${JSON.stringify(texts)}`;
-  return after === undefined ? `{${json}}` : `{${json},"after":"${after}"}`;
-}
-
-/** JSON has no line feed outside its escapes, so one `data` line holds it. */
-function frame(json: string, id?: string): string {
-  return id === undefined ? `data: ${json}\n\n` : `id: ${id}\ndata: ${json}\n\n`;
-}
+/** An event on the wire. A summary is the chunks of the reply so far, in the order in which they came. */
+export type WireEvent =
+  | Exclude<NativeEvent, { readonly type: "snapshot" }>
+  | { readonly type: "snapshot"; readonly id?: string | undefined; readonly chunks: readonly MessageChunk[] };

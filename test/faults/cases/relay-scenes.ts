@@ -3,7 +3,7 @@
 import type { Socket } from "node:net";
 import { relayClient } from "cloudllm/web";
 import { expect, vi } from "vitest";
-import type { NativeEvent } from "../../../src/dialects/native/wire.ts";
+import type { WireEvent } from "../../../src/dialects/native/wire.ts";
 import { type Break, breakingProxy } from "../../support/breaking-proxy.ts";
 import { httpChunk, LAST_CHUNK, STREAM_HEAD } from "../../support/raw-server.ts";
 import { gapsIn, type Watching, watch } from "../../support/relay.ts";
@@ -149,7 +149,7 @@ export function lastIdOf({ events }: Watching): string | undefined {
 }
 
 /** One end, which is the last event, and the text that is due. */
-export function endOf(viewer: Watching): NativeEvent | undefined {
+export function endOf(viewer: Watching): WireEvent | undefined {
   const ends = viewer.events.filter(({ type }) => type === "complete" || type === "failed");
   expect(ends).toEqual([viewer.events.at(-1)]);
   expect(gapsIn(viewer.events)).toEqual([]);

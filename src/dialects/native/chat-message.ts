@@ -1,9 +1,9 @@
 /** Messages as a page shows them. Types only. */
 
-import type { FinishReason } from "../contract/finish-reason.ts";
-import type { Citation, FilePart, ImagePart, Media, ProviderToolCall, ToolCall } from "../contract/message.ts";
-import type { ReplyMetrics } from "../contract/metrics.ts";
-import type { TokenUsage } from "../contract/usage.ts";
+import type { FinishReason } from "../../contract/finish-reason.ts";
+import type { Citation, FilePart, ImagePart, Media, ProviderToolCall, ToolCall } from "../../contract/message.ts";
+import type { ReplyMetrics } from "../../contract/metrics.ts";
+import type { TokenUsage } from "../../contract/usage.ts";
 
 /** One message of a chat. An object never changes; a message that changes is another object with the same `id`. */
 export type ChatMessage = ChatUserMessage | ChatReply;
