@@ -2,23 +2,6 @@
 
 import type { ChatReply, ChatToolCall } from "../dialects/native/chat-message.ts";
 import type { StartRequest } from "../dialects/native/wire.ts";
-import { randomId } from "./random-id.ts";
-import { bodyOf, errorIn, type Requests } from "./requests.ts";
-
-/**
- * Has the relay keep an answer while other calls of the reply wait.
- * @throws {SendError} the refusal
- */
-export async function keep(
-  requests: Requests,
-  chat: string,
-  fields: Partial<StartRequest>,
-  signal: AbortSignal,
-): Promise<void> {
-  const response = await requests("", { signal, body: bodyOf({ run: randomId(), chat, ...fields }) });
-  if (!response.ok) throw (await errorIn(response)).error;
-  await response.text(); // it is the calls that wait
-}
 
 /** Returns a call with its answer, as it is shown when the reply goes on. */
 export function answered(call: ChatToolCall, answer: unknown): ChatToolCall {

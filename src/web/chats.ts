@@ -3,7 +3,7 @@
 import type { ChatList, ShownHistory } from "../dialects/native/wire.ts";
 import type { Chat, ChatsOptions } from "./chat.ts";
 import { type LiveChat, liveChat } from "./live-chat.ts";
-import { jsonOf, requestsTo } from "./requests.ts";
+import { answerTo, requestsTo } from "./requests.ts";
 
 /** The chats of a relay with `sessions`. */
 export interface Chats {
@@ -54,10 +54,10 @@ export function createChats(options: ChatsOptions): Chats {
       return live.chat;
     },
     list({ limit, cursor = "" } = {}) {
-      return jsonOf(requests("", {}, { limit: limit?.toString(), cursor }));
+      return answerTo(requests("", {}, { limit: limit?.toString(), cursor }));
     },
     async delete(id) {
-      await jsonOf(requests(`/${id}`, { method: "DELETE" }));
+      await answerTo(requests(`/${id}`, { method: "DELETE" }), String);
       chats.get(id)?.forget();
       chats.delete(id);
     },

@@ -1,6 +1,5 @@
 /** One run, read over as many connections as it takes. */
 
-import type { TimeoutPhase } from "../contract/error-kind.ts";
 import { SendError } from "../contract/errors.ts";
 import { eventReader, relayFault } from "../dialects/native/reader.ts";
 import type { WireEvent } from "../dialects/native/wire.ts";
@@ -10,7 +9,7 @@ import { onWake } from "./page.ts";
 import { errorIn, type Requests } from "./requests.ts";
 
 /** A connection without a byte for so long is dead, in milliseconds: a relay writes at least every 8 seconds. */
-const WATCHDOG_MS = 45_000;
+export const WATCHDOG_MS = 45_000;
 
 /** As long as a relay's `linger`, in milliseconds. */
 const RECONNECT_FOR_MS = 300_000;
@@ -49,8 +48,8 @@ export interface LinkParts {
    * @default reconnectForMs
    */
   readonly startForMs?: number | undefined;
-  /** The caller's limit on silence, in milliseconds. */
-  readonly idleMs?: number | undefined;
+  /** A limit on silence below the watchdog's, in milliseconds, and the error when it has passed. */
+  readonly idle?: { readonly ms: number; readonly error: SendError } | undefined;
   /** @default 67_108_864 */
   readonly maxReplyBytes?: number | undefined;
 }
@@ -68,7 +67,7 @@ export async function* eventsOf({
   signal,
   reconnectForMs = RECONNECT_FOR_MS,
   startForMs = reconnectForMs,
-  idleMs,
+  idle,
   maxReplyBytes = MAX_REPLY_BYTES,
 }: LinkParts): AsyncGenerator<readonly LinkEvent[], never> {
   /** `taken`: the relay has the run. `ended`: it has ended the reply, so its connection may serve the next request. */
@@ -165,7 +164,7 @@ export async function* eventsOf({
         reader = body.getReader();
         const eventsIn = eventReader();
         while (askedMs === undefined) {
-          const { done, value } = await alive(connection, reader.read(), idleMs);
+          const { done, value } = await alive(connection, reader.read(), idle);
           if (done) break;
           bytes += value.byteLength;
           if (bytes > maxReplyBytes) throw relayFault(`is larger than ${maxReplyBytes} bytes (\`maxReplyBytes\`)`);
@@ -212,14 +211,14 @@ function release(reader: ReadableStreamDefaultReader<Uint8Array>, progress: stri
  * Settles as the step of a connection does, or as soon as the connection is dead: one that is silent for too long, and
  * one of a page that was frozen, whose reads may stay pending for ever.
  */
-function alive<T>(connection: AbortController, step: Promise<T>, idleMs?: number): Promise<T> {
+function alive<T>(connection: AbortController, step: Promise<T>, idle?: LinkParts["idle"]): Promise<T> {
   const { signal } = connection;
-  const ms = Math.min(idleMs || WATCHDOG_MS, WATCHDOG_MS);
   return new Promise<T>((resolve, reject) => {
     const cut = (): void => reject(signal.reason);
-    const silent = (): void =>
-      connection.abort(ms === idleMs ? timeoutError("idle", ms) : new Error("The relay is silent."));
-    const timer = setTimeout(silent, ms);
+    const timer = setTimeout(
+      () => connection.abort(idle?.error ?? new Error("The relay is silent.")),
+      idle?.ms ?? WATCHDOG_MS,
+    );
     signal.addEventListener("abort", cut);
     const settled = (): void => {
       clearTimeout(timer);
@@ -233,12 +232,6 @@ function alive<T>(connection: AbortController, step: Promise<T>, idleMs?: number
 export function failureFrom(thrown: unknown): SendError {
   if (thrown instanceof SendError) return thrown;
   return new SendError("protocol", "The reply cannot be read.", { cause: thrown, retryable: false });
-}
-
-/** Returns the error of a wait that has passed its limit, of `waitedMs` milliseconds. */
-export function timeoutError(phase: TimeoutPhase, waitedMs: number): SendError {
-  const message = `The relay took longer than ${waitedMs} ms (\`timeouts.${phase}\`).`;
-  return new SendError("timeout", message, { phase, waitedMs });
 }
 
 /** Returns the id of the entry before; `undefined` before the first. */

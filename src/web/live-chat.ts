@@ -4,14 +4,14 @@ import { SendError } from "../contract/errors.ts";
 import type { ChatReply, ChatToolCall } from "../dialects/native/chat-message.ts";
 import { emptyReply } from "../dialects/native/shown.ts";
 import type { ShownHistory, StartRequest } from "../dialects/native/wire.ts";
-import { answered, fieldsOf, keep, withCalls } from "./answers.ts";
+import { answered, fieldsOf, withCalls } from "./answers.ts";
 import type { Chat, ChatSnapshot, ChatStatus, ChatsOptions } from "./chat.ts";
 import { afterFrame, perFrame } from "./frame.ts";
 import { failureFrom, type LinkEvent } from "./link.ts";
 import { LiveReply } from "./live-reply.ts";
 import { onWake } from "./page.ts";
 import { randomId } from "./random-id.ts";
-import { bodyOf, errorOf, jsonOf, type Requests, stopRun } from "./requests.ts";
+import { answerTo, bodyOf, errorOf, type Requests, stopRun } from "./requests.ts";
 import { type Messages, marked, merged, waits, withHead } from "./shown.ts";
 import { asked, continued, edited, type Failure, failureOf, rewritten, sentAgain, type Turn } from "./turn.ts";
 import { eventsOfWatch, START_FOR_MS, type Watch, watchOf } from "./watch.ts";
@@ -93,7 +93,7 @@ export function liveChat(
 
   /** @throws {SendError} when it cannot be read */
   const stored = (): Promise<ShownHistory> =>
-    jsonOf(requests(`/${id}`, { signal: AbortSignal.timeout(START_FOR_MS) }, { view: "page" }));
+    answerTo(requests(`/${id}`, { signal: AbortSignal.timeout(START_FOR_MS) }, { view: "page" }));
 
   /** Takes the server's history. Messages that are the same stay the same objects, and unsent ones stay. */
   const take = ({ messages: theirs, run }: ShownHistory): void => {
@@ -263,7 +263,8 @@ export function liveChat(
   ): Promise<void> => {
     await before;
     try {
-      await keep(requests, id, fields, AbortSignal.timeout(START_FOR_MS));
+      const body = bodyOf({ run: randomId(), chat: id, ...fields });
+      await answerTo(requests("", { signal: AbortSignal.timeout(START_FOR_MS), body }), String); // the calls that wait
       show({ ...call, state: "answered" }); // a history that was read meanwhile did not know
     } catch (thrown) {
       answers.delete(call.id);

@@ -14,7 +14,7 @@ import { messageOf } from "../platform/text-of.ts";
 import type { Ending } from "../stream/ending.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
 import type { Stopwatch } from "../stream/stopwatch.ts";
-import { eventsOf, failureFrom, type LinkEvent, type LinkParts, timeoutError } from "./link.ts";
+import { eventsOf, failureFrom, type LinkEvent, type LinkParts, WATCHDOG_MS } from "./link.ts";
 import { errorOf, stopRun } from "./requests.ts";
 import { checkChunks, checkedMessage } from "./shapes.ts";
 
@@ -80,7 +80,9 @@ export class RelayedReply {
     this.#mirror = new Mirror(this.facts);
     this.#startedAt = now();
     this.#run = call.run;
-    this.#batches = eventsOf({ ...call, signal: this.over, idleMs: timeouts.idle });
+    const ms = timeouts.idle || WATCHDOG_MS;
+    const idle = ms < WATCHDOG_MS ? { ms, error: timeoutError("idle", ms) } : undefined;
+    this.#batches = eventsOf({ ...call, signal: this.over, idle });
   }
 
   /** Fires when the reply is over. Its reason is the failure, when a limit has passed or the caller has aborted. */
@@ -270,4 +272,10 @@ export class RelayedReply {
 /** Returns the error of a call whose signal has fired. */
 export function abortError(signal: AbortSignal | undefined): SendError {
   return new SendError("aborted", "The caller's signal ended the call.", { cause: signal?.reason });
+}
+
+/** Returns the error of a wait that has passed its limit, of `waitedMs` milliseconds. */
+function timeoutError(phase: TimeoutPhase, waitedMs: number): SendError {
+  const message = `The relay took longer than ${waitedMs} ms (\`timeouts.${phase}\`).`;
+  return new SendError("timeout", message, { phase, waitedMs });
 }

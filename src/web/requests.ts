@@ -73,16 +73,13 @@ export async function stopRun(requests: Requests, chat: string, run: string | un
   }
 }
 
-/** @throws {SendError} kind `invalidRequest` for what is not a header */
 function headersOf(given: Readonly<Record<string, string>>, body: unknown): Headers {
-  try {
+  return sendable(() => {
     const headers = new Headers(given);
     headers.set("accept", "text/event-stream, application/json");
     if (body) headers.set("content-type", "application/json");
     return headers;
-  } catch (cause) {
-    throw new SendError("invalidRequest", "A header is malformed. Give names and values of one line.", { cause });
-  }
+  });
 }
 
 /**
@@ -90,14 +87,22 @@ function headersOf(given: Readonly<Record<string, string>>, body: unknown): Head
  * @throws {SendError} kind `invalidRequest` for values that JSON does not have
  */
 export function bodyOf(request: StartRequest): string {
-  try {
-    return JSON.stringify(request, function (this: Readonly<Record<string, unknown>>, name, value: unknown) {
+  return sendable(() =>
+    JSON.stringify(request, function (this: Readonly<Record<string, unknown>>, name, value: unknown) {
       const own = this[name]; // before `toJSON`, which a Buffer has
       if (typeof own === "number" && !Number.isFinite(own)) throw new TypeError(`${name} is ${own}`);
       return own instanceof Uint8Array ? base64Of(own) : value;
-    });
+    }),
+  );
+}
+
+/** @throws {SendError} kind `invalidRequest` for a value that cannot be made */
+function sendable<Value>(make: () => Value): Value {
+  try {
+    return make();
   } catch (cause) {
-    throw new SendError("invalidRequest", "The messages or options are not JSON.", { cause });
+    const message = "The request cannot be sent. Give headers of one line, and messages and options that JSON has.";
+    throw new SendError("invalidRequest", message, { cause });
   }
 }
 
@@ -137,14 +142,17 @@ export async function errorIn(response: Response): Promise<{ readonly error: Sen
 }
 
 /**
- * Resolves with the JSON of an answer; with `undefined` for an answer without a body.
+ * Resolves with an answer that is not a reply.
  * @throws {SendError} the refusal, or kind `network`
  */
-export async function jsonOf<Answer>(request: Promise<Response>): Promise<Answer> {
+export async function answerTo<Answer>(
+  request: Promise<Response>,
+  read: (text: string) => Answer = JSON.parse,
+): Promise<Answer> {
   try {
     const response = await request;
     if (!response.ok) throw (await errorIn(response)).error;
-    return (response.status === 204 ? undefined : await response.json()) as Answer;
+    return read(await response.text());
   } catch (cause) {
     if (cause instanceof SendError) throw cause;
     throw new SendError("network", "The relay cannot be reached.", { cause });

@@ -51,10 +51,13 @@ export function merged(mine: Messages, stored: Messages): Messages {
 /** Returns the message that is to be shown: the one that is shown, unless the server's is another, or knows more. */
 function preferred(shown: ChatMessage | undefined, stored: ChatMessage): ChatMessage {
   if (!shown || factsOf(stored) !== factsOf(shown)) return stored;
-  return "metrics" in stored && stored.metrics && !("metrics" in shown && shown.metrics) ? stored : shown;
+  return hasMetrics(stored) && !hasMetrics(shown) ? stored : shown;
 }
 
-function factsOf({ id, role, content, state, ...rest }: ChatMessage): string {
-  const calls = "toolCalls" in rest ? rest.toolCalls : [];
-  return JSON.stringify([id, role, content, state, calls.map((call) => [call.id, call.state, call.result])]);
+function factsOf(message: ChatMessage): string {
+  return JSON.stringify(message, ["id", "role", "content", "state", "toolCalls", "result"]);
+}
+
+function hasMetrics(message: ChatMessage): boolean {
+  return "metrics" in message && message.metrics !== undefined;
 }
