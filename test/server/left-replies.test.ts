@@ -204,8 +204,8 @@ function endOf({ events }: Watching) {
 function shownBy(...viewers: readonly Watching[]) {
   const mirror = new Mirror({ provider: "", model: "", attempts: [] });
   for (const event of viewers.flatMap(({ events }) => events)) {
-    if (event.type === "chunks") mirror.add(event.chunks);
-    if (event.type === "snapshot") mirror.replace(event.message, undefined, event.tools);
+    if (event.type === "snapshot") mirror.restart();
+    if (event.type === "chunks" || event.type === "snapshot") mirror.add(event.chunks);
   }
   return partsOf(mirror.shown.message("running", () => ({ durationMs: 0, chunks: 0, longestGapMs: 0, attempts: [] })));
 }

@@ -2,7 +2,7 @@
 
 import { fallback, hedge, LLMSession, type MessageChunk, MessageStream } from "cloudllm";
 import { describe, expect, test, vi } from "vitest";
-import { encodeEvent } from "../../src/dialects/native/wire.ts";
+import { encodeEvent } from "../../src/dialects/native/encode.ts";
 import type { ChunkSink, ReplyFacts } from "../../src/index.ts";
 import { relayClient } from "../../src/web/index.ts";
 import { complete, type FakeRequest, fakeRelay, opened, text, URL_OF_RELAY } from "../support/fake-relay.ts";
