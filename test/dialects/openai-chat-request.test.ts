@@ -159,6 +159,34 @@ describe("tools", () => {
 });
 
 describe("messages", () => {
+  test("pictures in results follow all results of the turn, each under the name of its call", () => {
+    const picture = { type: "image_url", image_url: { url: "data:image/png;base64,aGk=" } };
+    const call = (id: string): object => ({ id, type: "function", function: { name: "see", arguments: "{}" } });
+    const messages = [
+      { role: "user", content: "Look." },
+      { role: "assistant", content: null, tool_calls: [call("a"), call("b")] },
+      { role: "tool", tool_call_id: "a", content: [{ type: "text", text: "Here:" }, picture] },
+      { role: "tool", tool_call_id: "b", content: [picture] },
+      { role: "user", content: "Well?" },
+    ];
+    const image = { type: "image", data: "aGk=", mediaType: "image/png" };
+    const pictures = {
+      role: "user",
+      content: [
+        { type: "text", text: "[Attachments of the result of a:]" },
+        image,
+        { type: "text", text: "[Attachments of the result of b:]" },
+        image,
+      ],
+    };
+    const results = [
+      { role: "tool", toolCallId: "a", content: "Here:" },
+      { role: "tool", toolCallId: "b", content: "The result is attached below." },
+    ];
+    expect(decoded({ messages }).messages.slice(2)).toEqual([...results, pictures, { role: "user", content: "Well?" }]);
+    expect(decoded({ messages: messages.slice(0, -1) }).messages.slice(2)).toEqual([...results, pictures]);
+  });
+
   test("every role, and both words for the system's", () => {
     const { messages } = decoded({
       messages: [

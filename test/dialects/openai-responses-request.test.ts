@@ -134,7 +134,13 @@ describe("the conversation", () => {
         { role: "user", content: "Look." },
         { role: "assistant", content: "", toolCalls: [TOOL_CALL] },
         { role: "tool", toolCallId: "call_1", content: "Here:" },
-        { role: "user", content: [{ type: "image", data: "aGk=", mediaType: "image/png" }] },
+        {
+          role: "user",
+          content: [
+            { type: "text", text: "[Attachments of the result of call_1:]" },
+            { type: "image", data: "aGk=", mediaType: "image/png" },
+          ],
+        },
       ],
     ],
     [

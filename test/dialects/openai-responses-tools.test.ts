@@ -187,7 +187,7 @@ test("a result that is a picture alone has words, since some models refuse an em
   await streamed(gateway, { input: [call, { type: "function_call_output", call_id: "a", output: [picture] }] });
   expect(gateway.model.calls[0]?.messages.slice(1)).toMatchObject([
     { role: "tool", content: "The result is attached below." },
-    { role: "user", content: [{ type: "image" }] },
+    { role: "user", content: [{ type: "text", text: "[Attachments of the result of a:]" }, { type: "image" }] },
   ]);
 });
 

@@ -12,7 +12,7 @@ import type {
   UserMessage,
 } from "../../contract/message.ts";
 import { isJsonObject, type JsonObject } from "../../platform/json-object.ts";
-import { foundTools } from "../machine/calls.ts";
+import { attachmentsOf, foundTools, resultText } from "../machine/calls.ts";
 import { arrayOf, booleanOf, objectOf, requiredString, stringOf } from "../machine/fields.ts";
 import { badRequest } from "../refusal.ts";
 import { blocksOf, type PlacedBlock, partsOf, textOfBlocks } from "./blocks.ts";
@@ -107,13 +107,9 @@ function resultOf({ block, place }: PlacedBlock): Result {
   const parts = blocks.filter((placed) => placed.block.type !== "tool_reference").flatMap(partsOf);
   const words = parts.flatMap((part) => (part.type === "text" ? [part.text] : []));
   const texts = found.length > 0 ? [...words, foundTools(found)] : words;
-  const attachments = parts.filter(({ type }) => type !== "text");
-  const pointer = `[Attachments of the result of ${toolCallId}:]`;
-  const content = texts.join("\n") || (attachments.length > 0 ? "The result is attached below." : "");
-  return {
-    message: { role: "tool", toolCallId, content, ...(isError && { isError }) },
-    attachments: attachments.length > 0 ? [{ type: "text", text: pointer }, ...attachments] : [],
-  };
+  const attachments = attachmentsOf(toolCallId, parts);
+  const content = resultText(texts.join("\n"), attachments);
+  return { message: { role: "tool", toolCallId, content, ...(isError && { isError }) }, attachments };
 }
 
 function referenceOf({ block, place }: PlacedBlock): string {

@@ -1,6 +1,6 @@
 /** Tool calls in the requests of programs, and the text of their arguments in replies. */
 
-import type { ToolCall } from "../../contract/message.ts";
+import type { ContentPart, ToolCall } from "../../contract/message.ts";
 import { mayLoseDigits, parseExact } from "../../platform/exact-json.ts";
 
 /**
@@ -25,4 +25,20 @@ export function argumentsText({ arguments: args, rawArguments }: ToolCall): stri
 /** Returns the result of a search for tools, as the model reads it. */
 export function foundTools(names: readonly string[]): string {
   return names.length === 0 ? "No tools were found." : `These tools can be called now: ${names.join(", ")}`;
+}
+
+/**
+ * Returns the parts of a result that are not text, behind words that say whose they are: they go to a turn of the user.
+ * Empty when there are none.
+ */
+export function attachmentsOf(callId: string, parts: readonly ContentPart[]): readonly ContentPart[] {
+  const attachments = parts.filter(({ type }) => type !== "text");
+  return attachments.length > 0
+    ? [{ type: "text", text: `[Attachments of the result of ${callId}:]` }, ...attachments]
+    : [];
+}
+
+/** Returns the text of a result. Some models refuse an empty one. */
+export function resultText(text: string, attachments: readonly ContentPart[]): string {
+  return text === "" && attachments.length > 0 ? "The result is attached below." : text;
 }

@@ -3,10 +3,10 @@
  * @see https://platform.openai.com/docs/api-reference/chat/create
  */
 
-import type { AssistantTurn, ContentPart, Message, ToolCall } from "../../contract/message.ts";
+import type { AssistantTurn, ContentPart, Message, ToolCall, ToolMessage } from "../../contract/message.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
 import { sourceOfBase64, sourceOfUrl } from "../machine/attachments.ts";
-import { callOfText } from "../machine/calls.ts";
+import { attachmentsOf, callOfText, resultText } from "../machine/calls.ts";
 import { arrayOf, objectOf, requiredString, stringOf } from "../machine/fields.ts";
 import { badRequest } from "../refusal.ts";
 
@@ -17,10 +17,39 @@ import { badRequest } from "../refusal.ts";
 export function chatMessages(value: unknown): readonly Message[] {
   const messages = arrayOf(value, "`messages`");
   if (messages.length === 0) throw badRequest("`messages` must be an array that is not empty.");
-  return messages.map((item, index) => {
+  const turns: Message[] = [];
+  let attached: ContentPart[] = [];
+  for (const [index, item] of messages.entries()) {
     const name = `messages[${index}]`;
-    return messageOf(objectOf(item, `\`${name}\``), name);
+    const message = objectOf(item, `\`${name}\``);
+    if (message.role === "tool") {
+      const { turn, attachments } = resultOf(message, name);
+      turns.push(turn);
+      attached.push(...attachments);
+    } else {
+      if (attached.length > 0) turns.push({ role: "user", content: attached });
+      attached = [];
+      turns.push(messageOf(message, name));
+    }
+  }
+  return attached.length > 0 ? [...turns, { role: "user", content: attached }] : turns;
+}
+
+/** A result is text in this library: pictures and files in it go to a turn of the user behind all results. */
+function resultOf(
+  { content, tool_call_id }: JsonObject,
+  name: string,
+): { readonly turn: ToolMessage; readonly attachments: readonly ContentPart[] } {
+  const toolCallId = requiredString(tool_call_id, `\`${name}.tool_call_id\``);
+  if (typeof content === "string") return { turn: { role: "tool", toolCallId, content }, attachments: [] };
+  const parts = arrayOf(content, `\`${name}.content\``).map((item, index): ContentPart => {
+    const place = `${name}.content[${index}]`;
+    const part = objectOf(item, `\`${place}\``);
+    return typeof part.text === "string" ? { type: "text", text: part.text } : partOf(part, place);
   });
+  const text = parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("");
+  const attachments = attachmentsOf(toolCallId, parts);
+  return { turn: { role: "tool", toolCallId, content: resultText(text, attachments) }, attachments };
 }
 
 function messageOf(message: JsonObject, name: string): Message {
@@ -33,10 +62,6 @@ function messageOf(message: JsonObject, name: string): Message {
       return { role: "user", content: userContent(content, name) };
     case "assistant":
       return assistantTurn(message, name);
-    case "tool": {
-      const toolCallId = requiredString(message.tool_call_id, `\`${name}.tool_call_id\``);
-      return { role: "tool", toolCallId, content: textOfContent(content, name) };
-    }
     default:
       throw badRequest(`\`${name}.role\` must be system, developer, user, assistant or tool.`);
   }

@@ -6,7 +6,7 @@
 import type { AttachmentSource, ContentPart, Media, Message, ToolCall } from "../../contract/message.ts";
 import { isJsonObject, type JsonObject } from "../../platform/json-object.ts";
 import { sourceOfBase64, sourceOfUrl } from "../machine/attachments.ts";
-import { callOfText, foundTools } from "../machine/calls.ts";
+import { attachmentsOf, callOfText, foundTools, resultText } from "../machine/calls.ts";
 import { badRequest, Refusal } from "../refusal.ts";
 import { flatName, TOOL_SEARCH } from "./call-forms.ts";
 
@@ -161,11 +161,7 @@ function addOutput(turns: Turns, item: JsonObject, at: string): void {
   if (!Array.isArray(output)) return turns.result(toolCallId, JSON.stringify(output ?? null), []);
   const parts = partsIn(output, `${at}.output`).map(partOf);
   const text = parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n");
-  turns.result(
-    toolCallId,
-    text,
-    parts.filter(({ type }) => type !== "text"),
-  );
+  turns.result(toolCallId, text, attachmentsOf(toolCallId, parts));
 }
 
 /** One part of a content, and its place. */
@@ -270,8 +266,7 @@ class Turns {
 
   result(toolCallId: string, content: string, attached: readonly ContentPart[]): void {
     this.#closeReply();
-    const pointer = attached.length > 0 && content === "" ? "The result is attached below." : content;
-    this.#messages.push({ role: "tool", toolCallId, content: pointer });
+    this.#messages.push({ role: "tool", toolCallId, content: resultText(content, attached) });
     this.#attached.push(...attached);
   }
 
