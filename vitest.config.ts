@@ -33,6 +33,8 @@ const config: ViteUserConfig = defineConfig({
     // Of the tests that say they are concurrent: those of faults mostly wait.
     maxConcurrency: 16,
     hookTimeout: 20_000,
+    // An event that is waited for comes late on a busy machine: only a test that fails takes so long.
+    expect: { poll: { timeout: 10_000 } },
     // An unhandled rejection fails the run: the library promises there is none.
     dangerouslyIgnoreUnhandledErrors: false,
     coverage: { provider: "v8", include: ["src/**"] },

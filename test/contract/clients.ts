@@ -23,7 +23,8 @@ import {
   type ReplyScript,
   startProviderServer,
 } from "cloudllm/testing";
-import { describe, test } from "vitest";
+import { describe } from "vitest";
+import { registerCases } from "../support/contract-tests.ts";
 
 /** A client, and how it is reached. */
 export interface Candidate {
@@ -185,7 +186,7 @@ export function testClient(candidate: Candidate, fetch?: FetchLike): void {
       };
     },
   });
-  for (const { name, skip, run } of cases) test.skipIf(skip !== undefined)(name, run);
+  registerCases(cases);
 }
 
 function twiceIfRefused(script: ReplyScript): readonly ReplyScript[] {

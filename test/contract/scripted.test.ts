@@ -1,5 +1,6 @@
 import { contractSuite, scriptedClient } from "cloudllm/testing";
-import { describe, test } from "vitest";
+import { describe } from "vitest";
+import { registerCases } from "../support/contract-tests.ts";
 
 describe("the contract, on the scripted client", () => {
   const cases = contractSuite({
@@ -14,5 +15,5 @@ describe("the contract, on the scripted client", () => {
     },
     readAhead: 1,
   });
-  for (const { name, skip, run } of cases) test.skipIf(skip !== undefined)(name, run);
+  registerCases(cases);
 });

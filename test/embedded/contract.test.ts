@@ -1,8 +1,9 @@
 /** The contract, on the client around an engine: what engines cannot do is not asked of it. */
 
 import { contractSuite } from "cloudllm/testing";
-import { describe, test } from "vitest";
+import { describe } from "vitest";
 import { LocalClient } from "../../src/embedded/local-client.ts";
+import { registerCases } from "../support/contract-tests.ts";
 import { scriptedEngine } from "./scripted-engine.ts";
 
 describe("the contract, on the embedded client", () => {
@@ -26,5 +27,5 @@ describe("the contract, on the embedded client", () => {
     },
     readAhead: 1,
   });
-  for (const { name, skip, run } of cases) test.skipIf(skip !== undefined)(name, run);
+  registerCases(cases);
 });

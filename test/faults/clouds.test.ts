@@ -30,7 +30,7 @@ describe("a cloud survives what its wire format survives", () => {
     for (const cloud of CLOUDS) {
       if (exclusionOf(fault, cloud) !== undefined) continue;
       test.concurrent(`${fault.id} ${fault.title} (${cloud.cloud}, ${cloud.protocol})`, {
-        timeout: 60_000,
+        timeout: 300_000,
       }, async () => {
         const scene = new Scene(cloud, "node:http");
         const outcome = await fault.run?.(scene);
@@ -60,7 +60,7 @@ describe("10. Clouds", () => {
           note(fault.id, cloud, `*${why}*`);
           continue;
         }
-        test.concurrent(name, { timeout: 60_000 }, async () => {
+        test.concurrent(name, { timeout: 300_000 }, async () => {
           const scene = new Scene(cloud, transport);
           const outcome = await fault.run(scene, cloud);
           await scene.close();

@@ -15,6 +15,7 @@ const outcomes = new Outcomes();
 afterAll(closeLogs);
 
 for (const { number, title, faults } of SECTIONS) {
+  // The limits of time are for what hangs: how long a case takes says how busy the machine is.
   // One section after the other: clocks are not to be watched while megabytes are pushed.
   describe(`${number}. ${title}`, () => {
     for (const fault of faults) {
@@ -25,7 +26,7 @@ for (const { number, title, faults } of SECTIONS) {
           const name = `${fault.id} ${fault.title} (${place})`;
           const why = exclusionOf(fault, speaker) ?? (log && logMissing[log]);
           const register = why !== undefined ? test.skip : fault.isAlone ? test : test.concurrent;
-          register(why === undefined ? name : `${name}: ${why}`, { timeout: 60_000 }, async () => {
+          register(why === undefined ? name : `${name}: ${why}`, { timeout: 300_000 }, async () => {
             const scene = new Scene(speaker, transport, log);
             const outcome = await fault.run?.(scene);
             await scene.close();

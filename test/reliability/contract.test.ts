@@ -2,7 +2,8 @@
 
 import { type ClientWrapper, fallback, hedge, rateLimit } from "cloudllm";
 import { contractSuite, scriptedClient } from "cloudllm/testing";
-import { describe, test } from "vitest";
+import { describe } from "vitest";
+import { registerCases } from "../support/contract-tests.ts";
 
 /** The second client of a hedge fails in the same way as the first, which is what is left when both have failed. */
 const WRAPPERS: readonly (readonly [string, (client: ClientWrapper, twin: ClientWrapper) => ClientWrapper])[] = [
@@ -38,5 +39,5 @@ describe.each(WRAPPERS)("the contract, on %s", (_name, wrap) => {
     },
     readAhead: 1,
   });
-  for (const { name, skip, run } of cases) test.skipIf(skip !== undefined)(name, run);
+  registerCases(cases);
 });

@@ -2,13 +2,14 @@
 
 import { type ClientWrapper, type Message, MessageStream, type SendOptions } from "cloudllm";
 import { contractSuite, scriptedClient } from "cloudllm/testing";
-import { describe, test } from "vitest";
+import { describe } from "vitest";
 import type { TypedClient } from "../../src/contract/client.ts";
 import { type Ask, askNonStreamed, askStreamed } from "../../src/session/ask.ts";
 import { Conversation } from "../../src/session/conversation.ts";
 import { Turn } from "../../src/session/turn.ts";
 import { TurnSource } from "../../src/session/turn-source.ts";
 import { clientOf } from "../../src/stream/open-stream.ts";
+import { registerCases } from "../support/contract-tests.ts";
 
 /** A client each of whose calls is a turn of one reply. */
 function asTurns(client: ClientWrapper): ClientWrapper {
@@ -50,5 +51,5 @@ describe("the contract, on a turn with tools", () => {
     },
     readAhead: 1,
   });
-  for (const { name, skip, run } of cases) test.skipIf(skip !== undefined)(name, run);
+  registerCases(cases);
 });

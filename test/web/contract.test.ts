@@ -1,9 +1,10 @@
 /** The contract of a client, on `relayClient` over a relay on loopback: on memory, and without a log. */
 
-import { describe, test } from "vitest";
+import { describe } from "vitest";
 import { memoryLog } from "../../src/server/index.ts";
 import { contractSuite } from "../../src/testing/index.ts";
 import { relayClient } from "../../src/web/index.ts";
+import { registerCases } from "../support/contract-tests.ts";
 import { OPEN_RELAY, relaySite } from "../support/relay-site.ts";
 
 describe.each([
@@ -26,5 +27,5 @@ describe.each([
       rawFinishReason: "a relay does not show the provider's own word",
     },
   });
-  for (const { name, skip, run } of cases) test.skipIf(skip !== undefined)(name, run);
+  registerCases(cases);
 });

@@ -94,7 +94,7 @@ export async function staged(
   leaseMs = 15_000,
 ): Promise<string> {
   await using stage = await RelayStage.of(scene, answer, leaseMs);
-  return await within(50_000, "the case", play(stage));
+  return await within(250_000, "the case", play(stage));
 }
 
 /** Returns a case whose model says a part of its reply, and the rest when the case lets it go on. */
@@ -140,7 +140,7 @@ export async function stop({ url }: Site, run: string): Promise<void> {
 }
 
 export function shows(viewer: Watching, text: string): Promise<void> {
-  return vi.waitFor(() => expect(viewer.text).toBe(text), { timeout: 10_000, interval: 5 });
+  return vi.waitFor(() => expect(viewer.text).toBe(text), { timeout: 45_000, interval: 5 });
 }
 
 export function lastIdOf({ events }: Watching): string | undefined {

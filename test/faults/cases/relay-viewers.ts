@@ -252,6 +252,7 @@ export const viewers: readonly Fault[] = [
     id: "9.14",
     title: "a request is sent twice at once, and again when the reply is over",
     logs: LOGS,
+    isAlone: true, // a start waits three seconds for a log, which is long only where nothing keeps the process busy
     run: inHalves(async (stage, model) => {
       const [site, run] = [await stage.site(), runId()];
       const other = stage.isShared ? await stage.site() : site;
