@@ -77,6 +77,10 @@ describe.skipIf(agUiMissing !== undefined).each(PLACES)("where %s", (_name, opti
       toolCallId: "p",
       ...(approved ? { content: "paid" } : { denied: true }),
     });
+    // The text is there before the run is over, and before then the client takes no other message.
+    await expect
+      .poll(() => [chat.client.getIsLoading(), chat.client.getPendingInterrupts().length])
+      .toEqual([false, 0]);
     await chat.client.sendMessage("And now?");
     expect([chat.textOf(), chat.seen.errors]).toEqual(["Again?", []]);
   });

@@ -50,6 +50,8 @@ export interface Chat {
     attach(): void;
     dispose(): void;
     getMessages(): readonly ChatMessage[];
+    /** Whether a run is under way. */
+    getIsLoading(): boolean;
     getStatus(): string;
     getPendingInterrupts(): readonly Loose[];
     getCurrentRunId(): string | null;
