@@ -6,7 +6,7 @@ import { createServer } from "node:http";
 import { toNode } from "cloudllm/server";
 
 const [, , name, log, provider, redis, folder] = process.argv;
-const { open } = await import(`./sites/${name}.mjs`);
+const { open, isListener = false } = await import(`./sites/${name}.mjs`);
 const handle = await open(provider, log, { redis, folder });
 
 process.on("disconnect", () => process.exit());
@@ -15,6 +15,6 @@ process.on("message", (isClean) => {
   if (isClean) globalThis.gc();
   process.send({ cpuUs: user + system, rss: process.memoryUsage.rss() });
 });
-createServer(toNode(handle)).listen(0, "127.0.0.1", 4_096, function () {
+createServer(isListener ? handle : toNode(handle)).listen(0, "127.0.0.1", 4_096, function () {
   process.send({ port: this.address().port });
 });

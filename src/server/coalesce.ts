@@ -1,4 +1,4 @@
-/** Chunks that follow each other, as few as possible: what a viewer that is behind gets. Pure. */
+/** Chunks that follow each other, as few as possible: for entries, and for viewers that are behind. Pure. */
 
 import type { MessageChunk } from "../contract/chunk.ts";
 
@@ -26,6 +26,14 @@ export function coalesced(chunks: Iterable<MessageChunk>): readonly MessageChunk
   }
   settle();
   return joined;
+}
+
+/**
+ * Returns the chunks of one read as they are kept: in fewer chunks, unless one has a raw event. Entries live long, so
+ * the garbage collector copies each of their objects.
+ */
+export function joinedRead(chunks: readonly MessageChunk[]): readonly MessageChunk[] {
+  return chunks.length < 2 || chunks.some((chunk) => "raw" in chunk) ? chunks : coalesced(chunks);
 }
 
 function continues(last: MessageChunk, next: MessageChunk): boolean {

@@ -52,14 +52,13 @@ export function exposedMessage(message: AssistantMessage, rules: Rules): Assista
 
 /** Returns the chunks of a read as a caller sees them; the same array when it sees all of them as they are. */
 export function exposedChunks(chunks: readonly MessageChunk[], rules: Rules): readonly MessageChunk[] {
-  const exposed: MessageChunk[] = [];
-  let isSame = true;
-  for (const chunk of chunks) {
+  let exposed: MessageChunk[] | undefined;
+  for (const [index, chunk] of chunks.entries()) {
     const visible = exposedChunk(chunk, rules);
-    if (visible !== chunk) isSame = false;
-    if (visible) exposed.push(visible);
+    if (visible !== chunk) exposed ??= chunks.slice(0, index);
+    if (exposed && visible) exposed.push(visible);
   }
-  return isSame ? chunks : exposed;
+  return exposed ?? chunks;
 }
 
 function exposedChunk(chunk: MessageChunk, rules: Rules): MessageChunk | undefined {

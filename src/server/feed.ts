@@ -8,6 +8,7 @@ import { coalesced } from "./coalesce.ts";
 import { Cursor } from "./cursor.ts";
 import type { EntryId } from "./entry-id.ts";
 import { sizeOfEntry } from "./entry-size.ts";
+import { Frame } from "./frame.ts";
 import type { LogEntry, RunEnd, RunHead } from "./log.ts";
 
 /** The view of a run that its viewers get. */
@@ -41,10 +42,10 @@ export interface FeedPlace {
   sent: number;
 }
 
-/** An event, and its bytes on the relay's own wire. */
+/** An event, as it is and on the relay's own wire. */
 export interface EncodedEvent<Event extends NativeEvent = NativeEvent> {
   readonly event: Event;
-  readonly frame: Uint8Array;
+  readonly frame: Frame;
 }
 
 interface FeedEntry {
@@ -53,8 +54,13 @@ interface FeedEntry {
   readonly previous: EntryId | undefined;
   /** The bytes of this entry and of all before it. */
   readonly bytes: number;
-  /** As bytes on the wire, for readers that got the entry before it: made once; empty when nothing of it shows. */
-  frame: Uint8Array | undefined;
+  /** The chunks as they came, for readers that take them at once: until the next entry. */
+  pieces: readonly MessageChunk[] | undefined;
+  /**
+   * On the wire, for readers that got the entry before it: made once; `hidden` when nothing of it shows. That of chunks
+   * is kept until the next entry: readers behind that get a joined event.
+   */
+  frame: Frame | "hidden" | undefined;
 }
 
 /** A viewer that is behind gets at most so many bytes at a time. */
@@ -68,9 +74,6 @@ const FAILED: EndEvent = {
   type: "failed",
   error: { kind: "server", message: "The reply failed on the server.", retryable: false },
 };
-
-const encoder = new TextEncoder();
-const NOTHING = new Uint8Array(0);
 
 /**
  * Keeps the entries since the last snapshot, and those between it and the one before, so that a viewer that is a little
@@ -150,15 +153,20 @@ export class Feed {
     this.#notify();
   }
 
-  append(entry: LogEntry): void {
-    const previous = this.last?.id;
-    if (entry.type === "chunks") this.#bytes += sizeOfEntry(entry);
+  /**
+   * @param size as `sizeOfEntry` says
+   * @param pieces the chunks of the entry as they came, before they were joined
+   */
+  append(entry: LogEntry, size: number = sizeOfEntry(entry), pieces?: readonly MessageChunk[]): void {
+    const last = this.#entries.at(-1);
+    if (last?.entry.type === "chunks") last.frame = last.pieces = undefined;
+    if (entry.type === "chunks") this.#bytes += size;
     else {
       this.#entries.splice(0, this.#start - this.#dropped);
       this.#dropped = this.#start;
       this.#start += this.#entries.length;
     }
-    this.#entries.push({ entry, previous, bytes: this.#bytes, frame: undefined });
+    this.#entries.push({ entry, previous: last?.entry.id, bytes: this.#bytes, pieces, frame: undefined });
     this.#notify();
   }
 
@@ -207,10 +215,10 @@ export class Feed {
   }
 
   /**
-   * Returns the next entries as bytes of the relay's own wire, and moves the reader's place behind them; `undefined`
-   * when there are none.
+   * Returns the next entries on the relay's own wire, and moves the reader's place behind them; `undefined` for no
+   * entries.
    */
-  read(place: FeedPlace): Uint8Array | undefined {
+  read(place: FeedPlace): Frame | undefined {
     return this.#next(place, (shown, last, got) => this.#frameOf(shown, last, got));
   }
 
@@ -291,14 +299,14 @@ export class Feed {
     if (this.#resume && !this.isAhead) this.goOn();
   }
 
-  /** Returns the bytes of entries; empty ones, which are not sent, are `undefined`. */
-  #frameOf(shown: readonly FeedEntry[], last: FeedEntry, got: EntryId | undefined): Uint8Array | undefined {
+  /** Returns entries on the wire; `undefined` when nothing of them shows. */
+  #frameOf(shown: readonly FeedEntry[], last: FeedEntry, got: EntryId | undefined): Frame | undefined {
     const [first = last] = shown;
     const isShared = first.entry.type === "snapshot" || (first === last && got === first.previous);
-    if (isShared && first.frame) return first.frame.length > 0 ? first.frame : undefined;
+    if (isShared && first.frame) return first.frame === "hidden" ? undefined : first.frame;
     const event = this.#eventOf(shown, last, got);
-    const frame = event && bytesOf(event);
-    if (isShared) first.frame = frame ?? NOTHING;
+    const frame = event && frameOf(event);
+    if (isShared) first.frame = frame ?? "hidden";
     return frame;
   }
 
@@ -310,7 +318,9 @@ export class Feed {
       const visible = { message: this.#mask.message(message), ...(tools && { tools: this.#mask.chunks(tools) }) };
       return { type: "snapshot", id, ...visible, outline };
     }
-    if (first === last && got === first.previous) return this.#chunksEvent(entry.id, entry.chunks, undefined);
+    if (first === last && got === first.previous) {
+      return this.#chunksEvent(entry.id, first.pieces ?? entry.chunks, undefined);
+    }
     const chunks = shown.flatMap((one) => (one.entry.type === "chunks" ? one.entry.chunks : []));
     return this.#chunksEvent(last.entry.id, coalesced(chunks), got);
   }
@@ -322,10 +332,10 @@ export class Feed {
 }
 
 function shownAs<Event extends NativeEvent>(event: Event): EncodedEvent<Event> {
-  return { event, frame: bytesOf(event) };
+  return { event, frame: frameOf(event) };
 }
 
-/** Returns an event as bytes on the wire. */
-export function bytesOf(event: NativeEvent): Uint8Array {
-  return encoder.encode(encodeEvent(event));
+/** Returns an event on the wire. */
+export function frameOf(event: NativeEvent): Frame {
+  return new Frame(encodeEvent(event));
 }

@@ -85,7 +85,18 @@ function askedOf(request: Request): Asked {
 }
 
 function responseOf({ viewer, headers }: Shown, left: AbortSignal): Response {
-  const body = new ReadableStream<Uint8Array>(viewer, { highWaterMark: 0 });
+  const source: UnderlyingDefaultSource<Uint8Array> = {
+    start: (controller) => {
+      viewer.start({
+        enqueue: ({ bytes }) => controller.enqueue(bytes),
+        close: () => controller.close(),
+        error: (error) => controller.error(error),
+      });
+    },
+    pull: () => viewer.pull(),
+    cancel: () => viewer.cancel(),
+  };
+  const body = new ReadableStream(source, { highWaterMark: 0 });
   if (left.aborted) viewer.gone();
   else left.addEventListener("abort", () => viewer.gone(), { once: true });
   return new Response(body, { headers });

@@ -47,6 +47,8 @@ interface KeptRun {
   readonly chats: Set<string>;
   entries: LogEntry[];
   bytes: number;
+  /** The part of `bytes` that the entries take. */
+  entryBytes: number;
   /** The last attempt: writers of earlier ones are refused. */
   attempt: number;
   leasedUntil: number;
@@ -105,6 +107,7 @@ class MemoryLog implements ReplyLog {
       chats: new Set(),
       entries: [],
       bytes,
+      entryBytes: 0,
       attempt: 1,
       leasedUntil: now + this.leaseMs,
       viewedUntil: 0,
@@ -208,11 +211,14 @@ class MemoryLog implements ReplyLog {
       const last = run.entries.at(-1);
       if (last && compareIds(entry.id, last.id) <= 0) continue;
       if (entry.type === "snapshot") {
-        for (const dropped of run.entries) this.#count(run, -sizeOfEntry(dropped));
+        this.#count(run, -run.entryBytes);
         run.entries = [];
+        run.entryBytes = 0;
       }
+      const size = sizeOfEntry(entry);
       run.entries.push(entry);
-      this.#count(run, sizeOfEntry(entry));
+      run.entryBytes += size;
+      this.#count(run, size);
     }
     if (this.#bytes > this.#maxBytes) this.#makeRoom(0);
     for (const notify of run.callbacks) notify();

@@ -19,7 +19,7 @@ export interface NodeResponse {
   setHeader(name: string, value: string | readonly string[]): unknown;
   writeHead(status: number): unknown;
   flushHeaders?(): void;
-  write(bytes: Uint8Array): boolean;
+  write(content: string | Uint8Array): boolean;
   end(): unknown;
   destroy(): unknown;
   on(event: string, listener: Listener): unknown;
@@ -130,14 +130,14 @@ function sendHead(response: NodeResponse): void {
   else response.writeHead(response.statusCode);
 }
 
-/** The viewer's bytes are written as they come. It is asked for more when the connection has taken them. */
+/** The viewer's frames are written as they come. It is asked for more when the connection has taken them. */
 function show(viewer: Viewer, response: NodeResponse): void {
   const pull = (): void => viewer.pull();
   response.on("close", () => viewer.cancel());
   response.on("drain", pull);
   viewer.start({
-    enqueue(bytes) {
-      if (response.write(bytes)) pull();
+    enqueue({ content }) {
+      if (response.write(content)) pull();
     },
     close: () => response.end(),
     error: () => response.destroy(),

@@ -7,7 +7,7 @@ import { OutlineRecorder } from "../dialects/outline.ts";
 import { Fold } from "../stream/fold.ts";
 import { chunksSoFar } from "../stream/rest-of-reply.ts";
 import { type EntryId, entryId } from "./entry-id.ts";
-import { sizeOfChunks, sizeOfEntry } from "./entry-size.ts";
+import { sizeOfEntry } from "./entry-size.ts";
 import type { LogEntry, RunHead, StepFacts } from "./log.ts";
 import { foldedIn } from "./outline-so-far.ts";
 import { MAX_RUN_BYTES } from "./run-end.ts";
@@ -65,9 +65,8 @@ export class RunTranscript {
     return this.#bytes > MAX_RUN_BYTES;
   }
 
-  /** Returns the entry of the chunks of one read. */
-  add(chunks: readonly MessageChunk[]): LogEntry {
-    const size = sizeOfChunks(chunks);
+  /** Returns the entry of the chunks of one read. @param size of the chunks, as `sizeOfChunks` says */
+  add(chunks: readonly MessageChunk[], size: number): LogEntry {
     for (const chunk of chunks) this.#take(chunk);
     this.#bytes += size;
     this.#bytesSince += size;

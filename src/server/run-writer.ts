@@ -75,11 +75,12 @@ export class RunWriter {
     return this.#phase !== "over" && this.#writer !== undefined && !this.#isBehind;
   }
 
-  add(entry: LogEntry): void {
+  /** @param size as `sizeOfEntry` says */
+  add(entry: LogEntry, size: number = sizeOfEntry(entry)): void {
     this.#added++;
     if (this.#phase === "over" || this.#isBehind) return;
     this.#waiting.push(entry);
-    this.#waitingBytes += sizeOfEntry(entry);
+    this.#waitingBytes += size;
     const isFull = this.#waiting.length > MAX_WAITING_ENTRIES || this.#waitingBytes > MAX_WAITING_BYTES;
     if (this.#phase === "idle") this.#goOn();
     else if (isFull && this.#phase === "resting") this.#write();

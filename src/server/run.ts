@@ -13,6 +13,8 @@ import { asTimedOut } from "../stream/attempts-in-flight.ts";
 import { Fold } from "../stream/fold.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
+import { joinedRead } from "./coalesce.ts";
+import { sizeOfChunks, sizeOfEntry } from "./entry-size.ts";
 import type { Feed } from "./feed.ts";
 import type { LogEntry, LogWriter, RunEnd, RunHead } from "./log.ts";
 import { endedError, type StopReason } from "./run-end.ts";
@@ -194,7 +196,7 @@ export class Run {
   async #read(opened: () => void): Promise<RunEnd | undefined> {
     try {
       const stream = await this.#open();
-      const { provider, model } = stream.partial;
+      const { provider, model } = stream.writer;
       this.feed.open(provider || this.head.provider, model || this.head.model);
       opened();
       const { soFar = [] } = this.#parts.source;
@@ -242,15 +244,17 @@ export class Run {
   }
 
   #add(chunks: readonly MessageChunk[]): void {
-    this.#append(this.#transcript.add(chunks));
+    const joined = joinedRead(chunks);
+    const size = sizeOfChunks(joined);
+    this.#append(this.#transcript.add(joined, size), size, chunks);
     if (this.#transcript.isTooLarge) return this.stop("tooLarge");
     const snapshot = this.#transcript.isSnapshotDue(this.feed.length) ? this.#snapshot() : undefined;
     if (snapshot) this.#writer?.add(snapshot);
   }
 
-  #append(entry: LogEntry): void {
-    this.feed.append(entry);
-    this.#writer?.add(entry);
+  #append(entry: LogEntry, size: number = sizeOfEntry(entry), pieces?: readonly MessageChunk[]): void {
+    this.feed.append(entry, size, pieces);
+    this.#writer?.add(entry, size);
   }
 
   /** Shows viewers, and returns for the log, the message so far; `undefined` when there is none. */

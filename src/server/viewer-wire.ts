@@ -1,20 +1,21 @@
-/** The bytes that one viewer sends: those of the relay's own wire, which all viewers share, or of another dialect. */
+/** The events that one viewer sends: those of the relay's own wire, which all viewers share, or of another dialect. */
 
 import type { ReplyEncoder, ReplyEvent } from "../dialects/dialect.ts";
 import { Mirror } from "../dialects/mirror.ts";
 import type { NativeEvent } from "../dialects/native/wire.ts";
 import { inOrder } from "../dialects/ordered-chunks.ts";
 import { type EntryId, entryId } from "./entry-id.ts";
-import { bytesOf, type Feed, type FeedPlace } from "./feed.ts";
+import { type Feed, type FeedPlace, frameOf } from "./feed.ts";
+import { Frame } from "./frame.ts";
 
-/** The bytes of one connection, in order. */
+/** The frames of one connection, in order. */
 export interface ViewerWire {
-  /** Returns the next bytes; `undefined` while there are none. */
-  next(): Uint8Array | undefined;
-  /** Returns the last bytes; `undefined` while the run goes on. */
-  end(): Uint8Array | undefined;
-  /** Returns the last bytes for a run that goes on elsewhere; `undefined` when the connection is to be broken. */
-  away(afterMs: number): Uint8Array | undefined;
+  /** Returns the next frame; `undefined` while there is none. */
+  next(): Frame | undefined;
+  /** Returns the last frame; `undefined` while the run goes on. */
+  end(): Frame | undefined;
+  /** Returns the last frame for a run that goes on elsewhere; `undefined` when the connection is to be broken. */
+  away(afterMs: number): Frame | undefined;
   /** Returns whether there is something to send, which may turn out to be nothing that shows. */
   readonly hasMore: boolean;
 }
@@ -34,7 +35,7 @@ export class SharedWire implements ViewerWire {
     return this.#feed.hasMore(this.#place);
   }
 
-  next(): Uint8Array | undefined {
+  next(): Frame | undefined {
     if (this.#hasOpened) return this.#feed.read(this.#place);
     const { opened } = this.#feed;
     if (!opened) return undefined;
@@ -42,16 +43,14 @@ export class SharedWire implements ViewerWire {
     return opened.frame;
   }
 
-  end(): Uint8Array | undefined {
+  end(): Frame | undefined {
     return this.#feed.shownEnd?.frame;
   }
 
-  away(afterMs: number): Uint8Array {
-    return bytesOf({ type: "reconnect", afterMs });
+  away(afterMs: number): Frame {
+    return frameOf({ type: "reconnect", afterMs });
   }
 }
-
-const encoder = new TextEncoder();
 
 /** Another dialect, from the beginning of the reply. Summaries become the chunks that lead to them. */
 export class EncodedWire implements ViewerWire {
@@ -71,32 +70,32 @@ export class EncodedWire implements ViewerWire {
     return this.#feed.hasMore(this.#place);
   }
 
-  next(): Uint8Array | undefined {
+  next(): Frame | undefined {
     if (this.#encoder.isOver) return undefined;
     const opened = this.#begin() || this.#open();
-    if (opened) return encoder.encode(opened);
+    if (opened) return new Frame(opened);
     if (!this.#mirror) return undefined;
     for (;;) {
       const event = this.#feed.readEvent(this.#place);
       if (!event) return undefined;
       const text = this.#encoded(event, this.#mirror);
-      if (text !== "") return encoder.encode(text);
+      if (text !== "") return new Frame(text);
     }
   }
 
-  end(): Uint8Array | undefined {
-    if (this.#encoder.isOver) return new Uint8Array(0);
+  end(): Frame | undefined {
+    if (this.#encoder.isOver) return new Frame("");
     const event = this.#feed.shownEnd?.event;
     if (!event) return undefined;
     const message = event.type === "complete" ? event.message : event.error.partial;
     const rest = this.#encoder.fromStart ? undefined : message && this.#mirror?.replace(message, event.type);
     const text = (rest ? this.#encodedChunks(rest, undefined) : "") + this.#encoder.encode(event);
-    return encoder.encode(text);
+    return new Frame(text);
   }
 
-  away(afterMs: number): Uint8Array | undefined {
+  away(afterMs: number): Frame | undefined {
     if (this.#encoder.breaksAway) return undefined;
-    return encoder.encode(this.#encoder.encode({ type: "reconnect", afterMs }));
+    return new Frame(this.#encoder.encode({ type: "reconnect", afterMs }));
   }
 
   #begin(): string | undefined {

@@ -1,6 +1,7 @@
 /** A viewer: one response that shows a run, as its connection takes it. */
 
 import type { Feed, FeedReader } from "./feed.ts";
+import { Frame } from "./frame.ts";
 import type { ViewerWire } from "./viewer-wire.ts";
 
 /**
@@ -15,8 +16,6 @@ const FROZEN_MS = 60_000;
 
 const KEEP_ALIVE = ": keep-alive\n\n";
 
-const encoder = new TextEncoder();
-
 /** The parts of a viewer. */
 export interface ViewerParts {
   readonly feed: Feed;
@@ -28,21 +27,27 @@ export interface ViewerParts {
   now(): number;
 }
 
-/** A connection as its viewer sees it: the controller of a `ReadableStream`, or a response of Node. */
-export type Connection = Pick<ReadableStreamDefaultController<Uint8Array>, "enqueue" | "close" | "error">;
+/** A connection as its viewer sees it. */
+export interface Connection {
+  enqueue(frame: Frame): void;
+  close(): void;
+  error(error: Error): void;
+}
 
 /**
  * Shows a feed to one connection. It holds no entries: it is a place in the feed, and reads from there when the
- * connection takes more. One that is behind gets what it has missed in one event. It is the source of a
- * `ReadableStream` that asks for nothing in advance.
+ * connection takes more. One that is behind gets what it has missed in one event.
  */
 export class Viewer implements FeedReader {
   readonly #feed: Feed;
   readonly #wire: ViewerWire;
-  readonly #keepAlive: Uint8Array;
+  readonly #keepAlive: Frame;
   readonly #now: () => number;
-  readonly #opening: string;
+  readonly #opening: Frame;
   #connection: Connection | undefined;
+  #hasBegun = false;
+  /** The frame that is sent next, where it has left the wire already. */
+  #waiting: Frame | undefined;
   /** The connection waits for bytes. */
   #isWanted = false;
   #sentAt: number;
@@ -50,10 +55,10 @@ export class Viewer implements FeedReader {
   constructor({ feed, wire, keepAlive = KEEP_ALIVE, opening = keepAlive, now }: ViewerParts) {
     this.#feed = feed;
     this.#wire = wire;
-    this.#keepAlive = encoder.encode(keepAlive);
+    this.#keepAlive = new Frame(keepAlive);
     this.#now = now;
     this.#sentAt = now();
-    this.#opening = opening;
+    this.#opening = opening === keepAlive ? this.#keepAlive : new Frame(opening);
     feed.join(this);
   }
 
@@ -61,7 +66,7 @@ export class Viewer implements FeedReader {
   start(connection: Connection): void {
     if (!this.#feed.readers.has(this)) return connection.error(new Error("The run goes on elsewhere."));
     this.#connection = connection;
-    connection.enqueue(encoder.encode(this.#opening)); // some proxies hold the headers back until there is a byte
+    this.pull(); // some proxies hold the headers back until there is a byte
   }
 
   /** The connection takes more. */
@@ -85,11 +90,11 @@ export class Viewer implements FeedReader {
   }
 
   sendAway(afterMs: number): void {
-    const bytes = this.#wire.away(afterMs);
-    if (!bytes) return this.gone();
+    const frame = this.#wire.away(afterMs);
+    if (!frame) return this.gone();
     const connection = this.#connection;
     this.#leave();
-    connection?.enqueue(bytes);
+    connection?.enqueue(frame);
     connection?.close();
   }
 
@@ -107,8 +112,8 @@ export class Viewer implements FeedReader {
   }
 
   #send(): void {
-    const bytes = this.#wire.next();
-    if (bytes) return this.#enqueue(bytes);
+    const frame = this.#hasBegun ? this.#next() : this.#begin();
+    if (frame) return this.#enqueue(frame);
     const end = this.#wire.end();
     if (!end) return;
     const connection = this.#connection;
@@ -117,10 +122,31 @@ export class Viewer implements FeedReader {
     connection?.close();
   }
 
-  #enqueue(bytes: Uint8Array): void {
+  /** Returns the opening, with what is there already: a write costs more than its bytes. */
+  #begin(): Frame {
+    this.#hasBegun = true;
+    let frame = this.#opening;
+    for (let next = this.#wire.next(); next; next = this.#wire.next()) {
+      const joined = frame.with(next);
+      if (!joined) {
+        this.#waiting = next;
+        break;
+      }
+      frame = joined;
+    }
+    return frame;
+  }
+
+  #next(): Frame | undefined {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    return waiting ?? this.#wire.next();
+  }
+
+  #enqueue(frame: Frame): void {
     this.#isWanted = false;
     this.#sentAt = this.#now();
-    this.#connection?.enqueue(bytes);
+    this.#connection?.enqueue(frame);
   }
 
   #leave(): void {

@@ -94,6 +94,11 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
     return this.#state.message as AssistantMessage<Output>;
   }
 
+  /** Returns who writes the reply, in less time than `partial`. For the relay. @internal */
+  get writer(): Pick<AssistantMessage, "provider" | "model"> {
+    return this.#state.source.facts;
+  }
+
   /** Returns the timing so far; after the end, that of the final message. */
   get metrics(): ReplyMetrics {
     return this.#state.metrics;

@@ -60,6 +60,11 @@ export class ViewerStream<out Output = unknown> implements PublicStream<Output> 
     return (this.#outcome?.message ?? this.#message("running")) as AssistantMessage<Output>;
   }
 
+  /** @internal */
+  get writer(): MessageStream["writer"] {
+    return this.#reply.facts;
+  }
+
   get metrics(): ReplyMetrics {
     const { facts, outputTokens } = this.#reply;
     return this.#outcome?.message.metrics ?? this.#stopwatch.read(facts, outputTokens);

@@ -74,9 +74,9 @@ function watch({ entries, end }: Run, { after = -1, from = 0, each = 1 } = {}): 
   let text = "";
   const read = (): void => {
     for (;;) {
-      const bytes = wire?.next();
-      if (!bytes) return;
-      text += new TextDecoder().decode(bytes);
+      const frame = wire?.next();
+      if (!frame) return;
+      text += new TextDecoder().decode(frame.bytes);
     }
   };
   feed.open("test", "tiny");
@@ -88,7 +88,7 @@ function watch({ entries, end }: Run, { after = -1, from = 0, each = 1 } = {}): 
   wire ??= new EncodedWire(feed, new ResponsesEncoder(REPLY, EMPTY_MEMO, new EventNumbers(after)));
   feed.finish(end);
   read();
-  return eventsIn(text + new TextDecoder().decode(wire.end()));
+  return eventsIn(text + new TextDecoder().decode(wire.end()?.bytes));
 }
 
 const chunk = {

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { decodeEvent } from "../../src/dialects/native/reader.ts";
 import type { NativeEvent, WireEvent } from "../../src/dialects/native/wire.ts";
-import { bytesOf, Feed, type Mask } from "../../src/server/feed.ts";
+import { Feed, frameOf, type Mask } from "../../src/server/feed.ts";
+import type { Frame } from "../../src/server/frame.ts";
 import type { LogEntry } from "../../src/server/log.ts";
 import { messageSoFar } from "../../src/server/message-so-far.ts";
 import { textOf } from "../support/relay.ts";
@@ -45,12 +46,12 @@ test.each(["bytes", "events"])("a viewer that is behind a log that was away miss
   expect(events.map(({ type }) => type)).toEqual(["chunks", "snapshot", "chunks"]);
 });
 
-function encoded(event: NativeEvent | undefined): Uint8Array | undefined {
-  return event && bytesOf(event);
+function encoded(event: NativeEvent | undefined): Frame | undefined {
+  return event && frameOf(event);
 }
 
-function eventIn(frame: Uint8Array | undefined): WireEvent | undefined {
-  const lines = new TextDecoder().decode(frame).split("\n");
+function eventIn(frame: Frame | undefined): WireEvent | undefined {
+  const lines = new TextDecoder().decode(frame?.bytes).split("\n");
   const data = lines.find((line) => line.startsWith("data: "));
   return data === undefined ? undefined : decodeEvent(data.slice(6));
 }
