@@ -79,7 +79,7 @@ test("a viewer gets what is there in one frame: the opening, the provider, the t
   feed.append({ id: "1-1", type: "chunks", chunks: PIECES });
   const frames = watched(feed);
   expect(frames.map(({ content }) => content)).toEqual([
-    ': keep-alive\n\ndata: {"opened":{"run":"run","provider":"test","model":"tiny"}}\n\n' +
+    ': keep-alive\n\ndata: {"type":"opened","run":"run","provider":"test","model":"tiny"}\n\n' +
       'id: 1-1\ndata: {"texts":["One"," two"," three"]}\n\n',
   ]);
 });

@@ -1,6 +1,6 @@
 /** Runs in SQLite: a log that survives a restart, and that the processes of one machine share. */
 
-import { type EntryId, positionOf } from "../../server/entry-id.ts";
+import { compareIds, type EntryId, type EntryPosition, positionOf } from "../../server/entry-id.ts";
 import type {
   ChatRun,
   LogEntry,
@@ -121,11 +121,15 @@ class SqliteLog implements ReplyLog {
         number,
         limit + 1, // one more shows whether these are all
       );
-      const behind = rows.filter((each) => each.number !== END_NUMBER);
-      const entries = behind.slice(0, limit);
+      const entries: LogEntry[] = [];
+      for (const { number, entry } of rows) {
+        if (number === END_NUMBER) continue;
+        entries.push(...entriesIn(entry).filter(({ id }) => after === undefined || compareIds(id, after) > 0));
+        if (entries.length > limit) break;
+      }
       this.#notifier.saw(run, row.version);
-      const page = { entries: entries.map(({ entry }) => JSON.parse(entry) as LogEntry), isOwned: this.#isOwned(row) };
-      return row.is_ended && behind.length <= limit ? { ...page, end: this.#end(row) } : page;
+      const page = { entries: entries.slice(0, limit), isOwned: this.#isOwned(row) };
+      return row.is_ended && entries.length <= limit ? { ...page, end: this.#end(row) } : page;
     });
   }
 
@@ -228,16 +232,18 @@ class SqliteLog implements ReplyLog {
       "SELECT attempt, number FROM cloudllm_entries WHERE key = ? ORDER BY attempt DESC, number DESC LIMIT 1",
       key,
     );
-    for (const entry of entries) {
-      const at = positionOf(entry.id);
-      if (!at) throw new TypeError(`The entry has a malformed id, ${JSON.stringify(entry.id)}.`);
-      if (last && (at.attempt - last.attempt || at.number - last.number) <= 0) continue; // it is there already
-      if (entry.type === "snapshot") {
-        const sql = "DELETE FROM cloudllm_entries WHERE key = ? AND attempt > 0 AND (attempt, number) < (?, ?)";
-        this.#database.run(sql, key, at.attempt, at.number);
-      }
-      this.#insertText(key, at.attempt, at.number, entry);
+    const fresh = entries.filter(({ id }) => {
+      const at = placeOf(id);
+      return !last || (at.attempt - last.attempt || at.number - last.number) > 0; // others are there already
+    });
+    const from = fresh.findLastIndex(({ type }) => type === "snapshot");
+    const kept = from > 0 ? fresh.slice(from) : fresh;
+    const [first, end] = [kept[0], kept.at(-1)].map((entry) => entry && placeOf(entry.id));
+    if (first && from >= 0) {
+      const sql = "DELETE FROM cloudllm_entries WHERE key = ? AND attempt > 0 AND (attempt, number) < (?, ?)";
+      this.#database.run(sql, key, first.attempt, first.number);
     }
+    if (end) this.#insertText(key, end.attempt, end.number, kept);
     const { life, lease } = this.#times(row);
     const version = entries.length > 0 ? row.version + 1 : row.version;
     const sql = "UPDATE cloudllm_runs SET owned_until = ?, expires_at = ?, version = ? WHERE key = ?";
@@ -323,6 +329,19 @@ class SqliteLog implements ReplyLog {
     this.#database.run("DELETE FROM cloudllm_entries WHERE key = ?", key);
     this.#database.run("DELETE FROM cloudllm_runs WHERE key = ?", key);
   }
+}
+
+/** @throws {TypeError} when the id is malformed */
+function placeOf(id: EntryId): EntryPosition {
+  const place = positionOf(id);
+  if (place) return place;
+  throw new TypeError(`The entry has a malformed id, ${JSON.stringify(id)}.`);
+}
+
+/** Returns the entries of a row. */
+function entriesIn(text: string): readonly LogEntry[] {
+  const entries = JSON.parse(text) as LogEntry | readonly LogEntry[];
+  return "id" in entries ? [entries] : entries; // a row of an earlier version has one
 }
 
 /** Returns a text without the characters that drivers cut off or replace. Two texts never become the same. */

@@ -59,7 +59,7 @@ describe.skipIf(sqliteMissing !== undefined)(
           await log.setLatestRun(head.chat, { run: head.id, number: 1 });
           if (index % 3 === 0) await writer.end(complete("text"));
         }
-        expect(counts()).toEqual([30, 30 * 4 + 10, 30]);
+        expect(counts()).toEqual([30, 30 * 2 + 10, 30]); // a head and an append each
         now += 6_000;
         await begun(log, headOf());
         await begun(log, headOf());
@@ -68,6 +68,24 @@ describe.skipIf(sqliteMissing !== undefined)(
         await begun(log, headOf());
         await begun(log, headOf());
         expect(counts()).toEqual([2, 2, 0]);
+      });
+
+      test("an append is one row; a viewer in the middle of it, or behind a row of an earlier version, misses nothing", async () => {
+        const database = await opened(":memory:");
+        const log = sqliteLog(database);
+        const head = headOf();
+        const writer = await begun(log, head);
+        const entries = entriesOf(1, 5);
+        await writer.append(entries.slice(0, 3));
+        await writer.append(entries.slice(1)); // the answer to the first one was lost
+        const rows = database.prepare("SELECT number, entry FROM cloudllm_entries WHERE attempt = 1").all();
+        expect(rows).toMatchObject([{ number: 3 }, { number: 5 }]);
+        for (const [index, { id }] of entries.entries()) {
+          expect((await log.read(head.id, id))?.entries).toEqual(entries.slice(index + 1));
+          expect((await log.read(head.id, id, 2))?.entries).toEqual(entries.slice(index + 1, index + 3));
+        }
+        database.exec(`UPDATE cloudllm_entries SET entry = '${JSON.stringify(entries[4])}' WHERE number = 5`);
+        expect((await log.read(head.id))?.entries).toEqual([...entries.slice(0, 3), entries[4]]);
       });
 
       test("a run that is renewed lasts for a day at most", async () => {
