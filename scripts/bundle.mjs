@@ -7,9 +7,9 @@ import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { rolldown } from "rolldown";
 
-/** Sources that every entry shares. The engine of schemas and the recovery of replies are not among them: they are loaded. */
+/** Sources that every entry shares, without those that the relay alone uses and the parts that are loaded later: schemas, recovery. */
 const CORE =
-  /[/]src[/](?!(?:cli|credentials|dialects|embedded|models|otel|page|react|runtime|server|store|testing|web)[/]|schema[/](?!load-|schema[.]|standard-)|stream[/](?:overlap-|recovering-)|transport[/](?:default-|fetch-network|ndjson|node-|proxy-|unsupported-)|protocols[/].+[/]|protocols[/](?:index|load-|with-))/;
+  /[/]src[/](?!(?:cli|credentials|dialects|embedded|models|otel|page|react|runtime|server|store|testing|web)[/]|schema[/](?!load-|schema[.]|standard-)|session[/]left-|stream[/](?:overlap-|recovering-)|transport[/](?:default-|fetch-network|ndjson|node-|proxy-|unsupported-)|protocols[/].+[/]|protocols[/](?:index|load-|with-))/;
 
 /** A wire format: a file of its own, which a client loads when it needs it. */
 const PROTOCOL = /[/]src[/]protocols[/](anthropic-messages|chat-completions|gemini|ollama|responses)[/]/;
@@ -47,7 +47,8 @@ export async function bundle(root, folder, manifest) {
         },
         generateBundle(_options, files) {
           dropFacades(files);
-          for (const file of Object.values(files)) if (file.type === "chunk") file.code = inAscii(file.code);
+          for (const file of Object.values(files))
+            if (file.type === "chunk") file.code = inAscii(unindented(file.code));
         },
       },
     ],
@@ -98,6 +99,14 @@ function dropFacades(files) {
  */
 function inAscii(code) {
   return code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
+/**
+ * Takes the indentation out, which V8 would read: every tab at the start of a line is the bundler's, since the sources
+ * are indented by spaces. Lines stay what they are.
+ */
+function unindented(code) {
+  return code.replace(/^\t+/gm, "");
 }
 
 /** Adds a module, and all that it needs, to `reached`. */

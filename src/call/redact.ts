@@ -28,8 +28,11 @@ const PUBLIC_HEADERS = [
   "x-title",
 ];
 
-/** Names of fields that hold secrets, and of objects whose fields do. */
-const SECRET_FIELDS = /key|token|secret|passw|authorization|credential|cookie|^headers$/i;
+/**
+ * Names of fields that hold secrets, and of objects whose fields do, in lower case: V8 compiles an expression with `i`
+ * several times as long, and this one before the first token of a process.
+ */
+const SECRET_FIELDS = /key|token|secret|passw|authorization|credential|cookie|^headers$/;
 
 /** Whether a header of this name, in lower case, carries a secret. */
 export function isSecretHeader(name: string): boolean {
@@ -123,7 +126,9 @@ function passwordsIn(credentials: string): readonly string[] {
 function secretsIn(value: unknown, isSecret: boolean): readonly string[] {
   if (typeof value === "string") return isSecret ? [withoutScheme(value)] : secretsInUrl(value);
   if (typeof value !== "object" || value === null) return [];
-  return Object.entries(value).flatMap(([name, inner]) => secretsIn(inner, isSecret || SECRET_FIELDS.test(name)));
+  return Object.entries(value).flatMap(([name, inner]) =>
+    secretsIn(inner, isSecret || SECRET_FIELDS.test(name.toLowerCase())),
+  );
 }
 
 function secretsInUrl(text: string): readonly string[] {

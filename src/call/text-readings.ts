@@ -102,7 +102,7 @@ const DECIMAL_LIST = /(?:\d{1,3}[\s,]+){7,}\d{1,3}/g;
 const HEX_LIST = /(?:(?:0x)?[\da-f]{2}[\s,:-]+){7,}(?:0x)?[\da-f]{2}/gi;
 
 /** Bytes in a name, which has neither white space nor commas. It begins with a separator: most names have few. */
-const BYTES_IN_NAME = /[:-](?:[\da-fx]{2,4}[:-]+){6}/i;
+const BYTES_IN_NAME = /[:-](?:[\da-fA-FxX]{2,4}[:-]+){6}/;
 
 /** Returns whether a name may have a list of bytes. */
 export function hasBytesInName(name: string): boolean {

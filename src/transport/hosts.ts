@@ -2,9 +2,10 @@
 
 /** Whether an address is this computer's own. `0.0.0.0` counts: servers print it as the address they listen on. */
 export function isLoopback(hostname: string): boolean {
-  return /^(localhost|.+\.localhost|127(\.\d+){3}|0\.0\.0\.0|\[::1?\]|\[::ffff:(7f[\da-f]{2}:[\da-f]{1,4}|0:0)\])\.?$/.test(
-    hostname,
-  );
+  const name = withoutFinalDot(hostname);
+  if (name.startsWith("[")) return /^\[(?:::1?|::ffff:(?:7f[\da-f]{2}:[\da-f]{1,4}|0:0))\]$/.test(name);
+  if (name.startsWith("127.")) return /^127(?:\.\d+){3}$/.test(name);
+  return name === "localhost" || name === "0.0.0.0" || name.endsWith(".localhost");
 }
 
 /**
@@ -15,13 +16,20 @@ export function isLoopback(hostname: string): boolean {
  * https://www.rfc-editor.org/rfc/rfc6598
  */
 export function isPrivateNetwork(hostname: string): boolean {
-  const name = hostname.replace(/\.$/, "");
+  const name = withoutFinalDot(hostname);
   if (isLoopback(name)) return true;
-  const mapped = /^\[::ffff:([\da-f]{1,4}):([\da-f]{1,4})\]$/.exec(name); // IPv4 inside IPv6, as URL writes it
-  if (mapped) return isPrivateAddress(octetsOf(mapped[1], mapped[2]));
-  if (name.startsWith("[")) return /^\[f(?:[cd][\da-f]{2}|e[89ab][\da-f]):/.test(name);
+  if (name.startsWith("[")) {
+    const mapped = /^\[::ffff:([\da-f]{1,4}):([\da-f]{1,4})\]$/.exec(name); // IPv4 inside IPv6, as URL writes it
+    if (mapped) return isPrivateAddress(octetsOf(mapped[1], mapped[2]));
+    return /^\[f(?:[cd][\da-f]{2}|e[89ab][\da-f]):/.test(name);
+  }
   if (/^\d+(\.\d+){3}$/.test(name)) return isPrivateAddress(name.split(".").map(Number));
   return !name.includes(".") || /\.(local|internal|home\.arpa)$/.test(name);
+}
+
+/** Returns the name without the dot that ends a complete name. */
+function withoutFinalDot(hostname: string): string {
+  return hostname.endsWith(".") ? hostname.slice(0, -1) : hostname;
 }
 
 function octetsOf(...groups: readonly (string | undefined)[]): readonly number[] {

@@ -30,23 +30,23 @@ const KEPT: ReasoningReplay = { place: "as it came", turns: "all" };
 /** Addresses that refuse the field for every model. */
 const REFUSING = /\.(groq\.com|cerebras\.ai|mistral\.ai|perplexity\.ai)\b/;
 
-/** Models of these vendors that do not think. */
-const PLAIN = /moonshot-v1|kimi-k2-(0\d{3}|instruct)/i;
+/** Models of these vendors that do not think, in lower case. */
+const PLAIN = /moonshot-v1|kimi-k2-(0\d{3}|instruct)/;
 
 /**
- * Rules by the vendor's address, or else by the model's name, since many vendors serve the same models.
+ * Rules by the vendor's address, or else by the model's name in lower case, since many vendors serve the same models.
  * @see https://platform.moonshot.ai/docs/guide/use-kimi-k2-thinking-model
  * @see https://docs.z.ai/guides/capabilities/thinking-mode
  * @see https://platform.minimax.io/docs/guides/text-m2-function-call
  */
 const RULES: readonly { readonly address: RegExp; readonly model: RegExp; readonly rule: ReasoningRule }[] = [
-  { address: /\.deepseek\.com\b/, model: /deepseek-(v\d|reasoner)/i, rule: deepseekReplay },
-  { address: /\.(moonshot\.(ai|cn)|kimi\.com)\b/, model: /kimi/i, rule: () => KIMI },
-  { address: /\.(minimaxi?\.(io|com|chat))\b/, model: /minimax/i, rule: () => KEPT },
-  { address: /\b(z\.ai|bigmodel\.cn)\b/, model: /\bglm-?[4-9]/i, rule: () => KEPT },
+  { address: /\.deepseek\.com\b/, model: /deepseek-(v\d|reasoner)/, rule: deepseekReplay },
+  { address: /\.(moonshot\.(ai|cn)|kimi\.com)\b/, model: /kimi/, rule: () => KIMI },
+  { address: /\.(minimaxi?\.(io|com|chat))\b/, model: /minimax/, rule: () => KEPT },
+  { address: /\b(z\.ai|bigmodel\.cn)\b/, model: /\bglm-?[4-9]/, rule: () => KEPT },
   {
     address: /\.xiaomimimo\.com\b/,
-    model: /\bmimo-/i,
+    model: /\bmimo-/,
     rule: () => ({ ...KEPT, missing: { text: "", turns: "calls" } }),
   },
 ];
@@ -63,8 +63,9 @@ export const commonReplay: ReasoningRule = (model, address) => {
 };
 
 function replayBy(model: string, address: string): ReasoningReplay | undefined {
-  if (REFUSING.test(address) || PLAIN.test(model)) return undefined;
-  return RULES.find((row) => row.address.test(address) || row.model.test(model))?.rule(model, address);
+  const name = model.toLowerCase();
+  if (REFUSING.test(address) || PLAIN.test(name)) return undefined;
+  return RULES.find((row) => row.address.test(address) || row.model.test(name))?.rule(model, address);
 }
 
 /** llama.cpp's thinking models require it in the field that it came in. */

@@ -54,9 +54,11 @@ function orderBy(model: string, address: string): TurnOrder {
  * Returns the order that the template of a family of models requires. The servers only report the template's errors.
  */
 function familyOrder(model: string): TurnOrder | undefined {
-  if (/(mi|magi|mini|dev|code)stral|mixtral|pixtral/i.test(model)) return { ...MISTRAL, alternates: true };
-  if (/gemma-?[12]\b|gemma-\db|codegemma/i.test(model)) return { system: "user", alternates: true };
-  return /gemma|llama-?2/i.test(model) ? ALTERNATING : undefined;
+  const name = model.toLowerCase();
+  if (/(mi|magi|mini|dev|code)stral|mixtral|pixtral/.test(name)) return { ...MISTRAL, alternates: true };
+  if (name.includes("gemma"))
+    return /gemma-?[12]\b|gemma-\db|codegemma/.test(name) ? { system: "user", alternates: true } : ALTERNATING;
+  return /llama-?2/.test(name) ? ALTERNATING : undefined;
 }
 
 /** The text of a missing turn of the model. */
