@@ -10,3 +10,5 @@ export interface Question {
 
 export function aiSdk(question: Question): Promise<unknown>;
 export function langChain(question: Question): Promise<unknown>;
+export function aiSdkOpenAi(question: Question): Promise<unknown>;
+export function aiSdkAnthropic(question: Question): Promise<unknown>;

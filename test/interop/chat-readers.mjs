@@ -1,12 +1,31 @@
-/** Other libraries that read Chat Completions: what each makes of a gateway's stream, in one shape. */
+/** Other libraries than the providers' own: what each makes of a gateway's stream, in one shape. */
 
 /** The model of the AI SDK for servers of OpenAI's format. */
-export async function aiSdk({ origin, key, text, tools = [] }) {
+export async function aiSdk(question) {
   const { createOpenAICompatible } = await import("@ai-sdk/openai-compatible");
+  const { origin, key } = question;
   const provider = createOpenAICompatible({ name: "ours", baseURL: `${origin}/v1`, apiKey: key, includeUsage: true });
+  return streamOf(provider("script"), question);
+}
+
+/** The AI SDK's model for OpenAI, which speaks Responses. */
+export async function aiSdkOpenAi(question) {
+  const { createOpenAI } = await import("@ai-sdk/openai");
+  const { origin, key } = question;
+  return streamOf(createOpenAI({ baseURL: `${origin}/v1`, apiKey: key })("gpt-5.5"), question);
+}
+
+/** The AI SDK's model for Anthropic. */
+export async function aiSdkAnthropic(question) {
+  const { createAnthropic } = await import("@ai-sdk/anthropic");
+  const { origin, key } = question;
+  return streamOf(createAnthropic({ baseURL: `${origin}/v1`, apiKey: key })("claude-sonnet-5-5"), question);
+}
+
+async function streamOf(model, { text, tools = [] }) {
   const seen = { text: "", reasoning: "", calls: [] };
   const prompt = [{ role: "user", content: [{ type: "text", text }] }];
-  const { stream } = await provider("script").doStream({ prompt, tools });
+  const { stream } = await model.doStream({ prompt, tools });
   for await (const part of stream) {
     if (part.type === "text-delta") seen.text += part.delta;
     if (part.type === "reasoning-delta") seen.reasoning += part.delta;

@@ -7,7 +7,13 @@ import { gatewaySite, KEY, testGateway } from "../support/gateway.ts";
 import { testFailures } from "./gateway-failures.ts";
 import { libraryOf, pythonLibrary } from "./library.ts";
 
-const LIBRARIES = [libraryOf("openAi", "openai"), libraryOf("openAi", "openai-7", true), pythonLibrary("openAi")];
+const LIBRARIES = [
+  libraryOf("openAi", "openai-4"),
+  libraryOf("openAi", "openai-5"),
+  libraryOf("openAi", "openai"),
+  libraryOf("openAi", "openai-7", true),
+  pythonLibrary("openAi"),
+];
 
 const messages = [{ role: "user", content: "Hello" }];
 const params = { model: "gpt-4o", messages };

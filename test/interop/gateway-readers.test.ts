@@ -1,13 +1,15 @@
-/** Other readers of Chat Completions than OpenAI's own: the AI SDK's and LangChain's, against a gateway. */
+/** Other readers than the providers' own libraries: the AI SDK's and LangChain's, against a gateway. */
 
 import { existsSync } from "node:fs";
 import type { ReplyScript } from "cloudllm/testing";
 import { describe, expect, test } from "vitest";
 import { gatewaySite, KEY, testGateway } from "../support/gateway.ts";
-import { aiSdk, langChain, type Question } from "./chat-readers.mjs";
+import { aiSdk, aiSdkAnthropic, aiSdkOpenAi, langChain, type Question } from "./chat-readers.mjs";
 
 const READERS = [
   { name: "@ai-sdk/openai-compatible", read: aiSdk, calls: "tool-calls" },
+  { name: "@ai-sdk/openai", read: aiSdkOpenAi, calls: "tool-calls" },
+  { name: "@ai-sdk/anthropic", read: aiSdkAnthropic, calls: "tool-calls" },
   { name: "@langchain/openai", read: langChain, calls: "tool_calls" },
 ];
 

@@ -8,6 +8,9 @@ import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 import { responses } from "./responses-programs.mjs";
 
+/** The helpers; version 4 has them under `beta`. */
+const helpersOf = (client) => client.beta.chat?.completions ?? client.chat.completions;
+
 /** OpenAI's library, by the name under which it is installed. */
 const openAi = (name) => ({
   /** Reads the stream itself. */
@@ -37,7 +40,7 @@ const openAi = (name) => ({
   async helper({ params, ...where }) {
     return openAiOutcome(async () => {
       const client = await openAiClient(name, where);
-      return client.chat.completions.stream(params).finalChatCompletion();
+      return helpersOf(client).stream(params).finalChatCompletion();
     });
   },
   async whole({ params, ...where }) {
@@ -45,7 +48,7 @@ const openAi = (name) => ({
   },
   /** Parses what the schema asks for. */
   async parsed({ params, ...where }) {
-    return openAiOutcome(async () => (await openAiClient(name, where)).chat.completions.parse(params));
+    return openAiOutcome(async () => helpersOf(await openAiClient(name, where)).parse(params));
   },
   /** Aborts after the first words. */
   async abort({ params, ...where }) {
@@ -79,7 +82,7 @@ async function openAiOutcome(call) {
 }
 
 function openAiFailure(failure) {
-  const { status, message, code, type, requestID } = failure;
+  const { status, message, code, type, requestID = failure.request_id } = failure; // version 4 has the second word
   return { name: failure.constructor.name, status, message, code, type, requestID };
 }
 

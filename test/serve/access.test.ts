@@ -85,11 +85,8 @@ describe("with a token", () => {
   test("nothing is answered without it, but that the server lives and the page that asks for it", async () => {
     for (const path of ["/info", "/metrics", "/costs", "/relay/some-chat", "/anything"]) {
       const { status, headers } = await ask(at(path));
-      expect({ path, status, challenge: headers["www-authenticate"] }).toEqual({
-        path,
-        status: 401,
-        challenge: "Bearer",
-      });
+      const { "www-authenticate": challenge, "x-should-retry": retry } = headers;
+      expect({ path, status, challenge, retry }).toEqual({ path, status: 401, challenge: "Bearer", retry: "false" });
     }
     expect((await ask(at("/"))).status).toBe(200);
     expect(await ask(at("/healthz"))).toMatchObject({ status: 200, body: "ok\n" });

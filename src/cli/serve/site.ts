@@ -133,7 +133,11 @@ export function siteOf(parts: SiteParts): (request: Request) => Promise<Response
 
 function refusal(verdict: Extract<Verdict, { readonly type: "refused" }>): Response {
   const { status, reason } = verdict;
-  const headers = { "cache-control": "no-store", ...(status === 401 && { "www-authenticate": "Bearer" }) };
+  const headers = {
+    "cache-control": "no-store",
+    "x-should-retry": "false", // Claude Code asks again for minutes otherwise
+    ...(status === 401 && { "www-authenticate": "Bearer" }),
+  };
   return Response.json(failure(reason), { status, headers });
 }
 
