@@ -9,10 +9,13 @@ import { rolldown } from "rolldown";
 
 /** Sources that every entry shares, without those that the relay alone uses and the parts that are loaded later: schemas, recovery. */
 const CORE =
-  /[/]src[/](?!(?:cli|credentials|dialects|embedded|models|otel|page|react|runtime|server|store|testing|web)[/]|schema[/](?!load-|schema[.]|standard-)|session[/]left-|stream[/](?:overlap-|recovering-)|transport[/](?:default-|fetch-network|ndjson|node-|proxy-|unsupported-)|protocols[/].+[/]|protocols[/](?:index|load-|with-))/;
+  /[/]src[/](?!(?:cli|credentials|dialects|embedded|models|otel|page|react|runtime|server|store|testing|web)[/]|schema[/](?!load-|schema[.]|standard-)|session[/](?:approvals|left-|load-(?:node|static)|merge-|tool-runner|turn-calls|turn-source)|stream[/](?:overlap-|recovering-)|transport[/](?:default-|fetch-network|ndjson|node-|proxy-|unsupported-)|protocols[/].+[/]|protocols[/](?:index|load-|with-))/;
 
 /** A wire format: a file of its own, which a client loads when it needs it. */
 const PROTOCOL = /[/]src[/]protocols[/](anthropic-messages|chat-completions|gemini|ollama|responses)[/]/;
+
+/** A turn of a session: a file of its own, which the first turn loads. */
+const TURN = /[/]src[/]session[/](?:approvals|merge-|tool-runner|turn-calls|turn-source)/;
 
 /** The sources that the wire formats share. */
 const COMMON = /[/]src[/]protocols[/](?:capabilities|common)[/]/;
@@ -65,6 +68,7 @@ export async function bundle(root, folder, manifest) {
         { name: "stream", test: (id) => CORE.test(id) && viewer.has(id), priority: 3 },
         { name: "core", test: CORE, priority: 2 },
         { name: "protocols", test: COMMON, priority: 1 },
+        { name: "turn-source", test: TURN },
         { name: "load-static-chat", test: /[/]load-static-chat/, includeDependenciesRecursively: false },
         { name: (id) => PROTOCOL.exec(id)?.[1], debugName: "protocol", test: PROTOCOL },
       ],

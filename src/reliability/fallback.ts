@@ -3,10 +3,11 @@
 import type { ClientWrapper, TypedClient } from "../contract/client.ts";
 import type { SendErrorKind } from "../contract/error-kind.ts";
 import type { SendError } from "../contract/errors.ts";
+import { loadPart } from "../contract/load-part.ts";
 import type { Message } from "../contract/message.ts";
 import type { Recovery, SendOptions } from "../contract/options.ts";
 import { systemClock } from "../platform/clock.ts";
-import { lacksRecovery, loadRecovery, openRecovering } from "../stream/load-recovery.ts";
+import { lacksRecovery, openRecovering, recovery } from "../stream/load-recovery.ts";
 import { clientOf, openStream } from "../stream/open-stream.ts";
 import type { RecoverableCall } from "../stream/recovering-source.ts";
 import { Circuit, type CircuitOptions } from "./circuit-breaker.ts";
@@ -153,7 +154,7 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
   ) {
     const startedAt = now();
     const messages = Array.isArray(given) ? [...given] : given; // a copy: the caller may change its own meanwhile
-    if (lacksRecovery(its)) await loadRecovery();
+    if (lacksRecovery(its)) await loadPart(recovery);
     let recovered = 0;
     let race: Race | undefined;
     const others = () => list.filter((client) => client !== race?.winner);

@@ -20,6 +20,7 @@ import {
   tailOf,
   waitingCalls,
 } from "./history.ts";
+import { turnSource } from "./load-turn-source.ts";
 import {
   checkedClient,
   checkedPrompt,
@@ -44,7 +45,6 @@ import { type SessionSnapshot, snapshotOf } from "./snapshot.ts";
 import { TokenBudget } from "./trimming.ts";
 import { Turn, type TurnDefinition } from "./turn.ts";
 import { budgetFault, type TurnBudget } from "./turn-budget.ts";
-import { TurnSource } from "./turn-source.ts";
 import { type SessionUsage, sessionUsageOf } from "./usage.ts";
 
 const DEFAULT_MAX_STEPS = 8;
@@ -449,6 +449,7 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
 
   async #open<Output>(turn: Turn<Output>): Promise<MessageStream<Output>> {
     const first = await turn.open();
+    const { TurnSource } = turnSource.loaded;
     const stream = new MessageStream<Output>(new TurnSource(turn, first), { startedAt: turn.startedAt });
     turn.stream = stream;
     const unreadMs = this.#unreadTimeoutMs;

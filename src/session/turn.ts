@@ -2,6 +2,7 @@
 
 import type { TypedClient } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
+import { loadPart } from "../contract/load-part.ts";
 import type { AssistantMessage, AssistantTurn, Message, ToolCall, ToolMessage } from "../contract/message.ts";
 import type { SendOptions, Tool } from "../contract/options.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
@@ -12,6 +13,7 @@ import type { Decision } from "./approvals.ts";
 import type { Ask } from "./ask.ts";
 import type { Conversation } from "./conversation.ts";
 import type { TurnReports } from "./execute-tool.ts";
+import { turnSource } from "./load-turn-source.ts";
 import { hasRunnableTool, type SessionOptions, toolsOf } from "./options.ts";
 import { inCallOrder, resumedCalls } from "./reducer.ts";
 import type { Fitted } from "./trimming.ts";
@@ -167,6 +169,7 @@ export class Turn<Output = unknown> {
     const messages = this.conversation.state.turn?.messages ?? [];
     try {
       await this.#flushBefore();
+      if (!turnSource.isLoaded) await loadPart(turnSource);
       if (this.continued) first = await this.#rest(this.continued);
       else if (!this.resumed) {
         const count = this.#count(messages, this.#effective, this.signal);

@@ -1,9 +1,7 @@
 /** The recovery of replies that break, which is loaded with the first call that has `recover`: few calls have it. */
 
-import { SendError } from "../contract/errors.ts";
 import type { SendOptions } from "../contract/options.ts";
 import { LaterPart } from "../platform/later-part.ts";
-import { messageOf } from "../platform/text-of.ts";
 import type { MessageStream } from "./message-stream.ts";
 import { openStream } from "./open-stream.ts";
 import type { RecoverableCall } from "./recovering-source.ts";
@@ -17,16 +15,6 @@ export const recovery: LaterPart<typeof import("./recovering-source.ts")> = /* @
 /** Returns whether the recovery must be loaded before a call with these options. */
 export function lacksRecovery({ recover }: Pick<SendOptions, "recover">): boolean {
   return recover !== undefined && !recovery.isLoaded;
-}
-
-/** @throws {SendError} kind `unsupported` when it cannot be loaded */
-export async function loadRecovery(): Promise<void> {
-  try {
-    await recovery.load();
-  } catch (cause) {
-    const message = `${recovery.name} cannot be loaded: ${messageOf(cause)}. Check that its file is there.`;
-    throw new SendError("unsupported", message, { cause, attempts: [] });
-  }
 }
 
 /** Resolves with a stream that completes the call's first reply when it breaks. */

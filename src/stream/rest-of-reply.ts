@@ -2,12 +2,13 @@
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import { SendError } from "../contract/errors.ts";
+import { loadPart } from "../contract/load-part.ts";
 import type { AssistantMessage, Message } from "../contract/message.ts";
 import type { SendOptions } from "../contract/options.ts";
 import { systemClock } from "../platform/clock.ts";
 import { chunksOf } from "./complete-source.ts";
 import { isSpent } from "./is-spent.ts";
-import { loadRecovery, openRecovering } from "./load-recovery.ts";
+import { openRecovering, recovery } from "./load-recovery.ts";
 import { MessageStream } from "./message-stream.ts";
 import type { RecoverableCall } from "./recovering-source.ts";
 
@@ -35,7 +36,7 @@ export async function openRest(
 ): Promise<MessageStream> {
   const now = systemClock();
   const startedAt = now();
-  await loadRecovery();
+  await loadPart(recovery);
   const call: RecoverableCall = {
     messages,
     options: { ...restOptions(defaults), ...options, signal, recover: "continue" },

@@ -253,6 +253,30 @@ describe.skipIf(!isBuilt)("the built package", () => {
     }
   });
 
+  test("a session reads the file of its turns with the first one, and a turn without that file leaves no trace", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "cloudllm-turns-"));
+    try {
+      cpSync(join(ROOT, "package.json"), join(folder, "package.json"));
+      cpSync(join(ROOT, "dist"), join(folder, "dist"), { recursive: true });
+      const file = join(folder, "dist", "shared", "turn-source.js");
+      const turns = `
+        import { rmSync } from "node:fs";
+        const { LLMSession } = await import(${JSON.stringify(join(folder, "dist", "index.js"))});
+        let asked = 0;
+        const ask = () => Promise.reject(new Error(String(asked++)));
+        const client = { provider: "p", model: "m", sendMessage: ask, sendMessageStream: ask };
+        const session = new LLMSession({ client });
+        rmSync(${JSON.stringify(file)});
+        const error = await session.sendMessage("?").catch((thrown) => thrown);
+        console.log(error.kind, error.message, session.history.length, session.unanswered, asked);
+      `;
+      const { stdout } = await run(process.execPath, ["--input-type=module", "-e", turns]);
+      expect(stdout).toMatch(/^unsupported The turns of sessions cannot be loaded: .* 0 \? 0\n$/);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
   test("reports a protocol's file that is missing, and clients of other protocols do not need it", async () => {
     const folder = mkdtempSync(join(tmpdir(), "cloudllm-protocols-"));
     try {

@@ -1,0 +1,18 @@
+/** Loads a part of the library for a call. */
+
+import type { LaterPart } from "../platform/later-part.ts";
+import { messageOf } from "../platform/text-of.ts";
+import { SendError } from "./errors.ts";
+
+/**
+ * Resolves when the part is loaded.
+ * @throws {SendError} kind `unsupported` when it cannot be loaded
+ */
+export async function loadPart(part: LaterPart<unknown>): Promise<void> {
+  try {
+    await part.load();
+  } catch (cause) {
+    const message = `${part.name} cannot be loaded: ${messageOf(cause)}. Check that its file is there.`;
+    throw new SendError("unsupported", message, { cause, attempts: [] });
+  }
+}

@@ -1,0 +1,3 @@
+/** The source of a turn on Node (export condition `node`): a file of its own, which most programs never read. */
+
+export const loadTurnSource = (): Promise<typeof import("./turn-source.ts")> => import("./turn-source.ts");
