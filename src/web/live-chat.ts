@@ -8,7 +8,7 @@ import { answered, fieldsOf, withCalls } from "./answers.ts";
 import type { Chat, ChatSnapshot, ChatStatus, ChatsOptions } from "./chat.ts";
 import { afterFrame, perFrame } from "./frame.ts";
 import { failureFrom, type LinkEvent } from "./link.ts";
-import { LiveReply } from "./live-reply.ts";
+import { type LiveReply, liveReply } from "./live-reply.ts";
 import { onWake } from "./page.ts";
 import { randomId } from "./random-id.ts";
 import { answerTo, bodyOf, errorOf, type Requests, stopRun } from "./requests.ts";
@@ -175,7 +175,7 @@ export function liveChat(
   const bodyFor = async (mine: Watch, fields: Partial<StartRequest>): Promise<string> => {
     if (!isLoaded) {
       take(await stored());
-      mine.reply = new LiveReply(emptyReply(messages));
+      mine.reply = liveReply(emptyReply(messages));
     }
     const { model, options } = chatsOptions;
     const all = { model, ...(typeof options === "function" ? options() : options), ...mine.turn.options };
@@ -231,7 +231,7 @@ export function liveChat(
       to(reason ? "failed" : "idle", reason);
     } else if (!isEmpty && left) {
       messages = withHead(messages, left.after, [...marked(left.before, "sent"), reply]);
-      if (watch && !watch.isOpened && !watch.turn.base) watch.reply = new LiveReply(emptyReply(messages));
+      if (watch && !watch.isOpened && !watch.turn.base) watch.reply = liveReply(emptyReply(messages));
       changed();
     }
   };

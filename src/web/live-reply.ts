@@ -5,70 +5,65 @@ import type { ChatReply, ChatToolCall } from "../dialects/native/chat-message.ts
 import type { LinkEvent } from "./link.ts";
 import { withChunk } from "./with-chunk.ts";
 
-/** Folds the events of a run. A relay that sends the reply again takes no shown word back, unless a word changes. */
-export class LiveReply {
+/** The reply of a run. */
+export interface LiveReply {
   /** The reply before the run; empty, unless an earlier reply is continued. */
   readonly base: ChatReply;
-  /** The reply as the relay sends it. */
-  #received: ChatReply;
-  /** The reply as it was, shown while the relay sends it again. */
-  #before: ChatReply | undefined;
-
-  constructor(base: ChatReply) {
-    this.base = base;
-    this.#received = base;
-  }
-
-  get shown(): ChatReply {
-    return this.#before ?? this.#received;
-  }
-
+  readonly shown: ChatReply;
   /** Takes an event that is not the end of the run. */
-  add(event: LinkEvent): void {
-    if (event.type === "restart" || event.type === "snapshot") {
-      this.#before ??= this.#received;
-      this.#received = this.base;
-    }
-    if ("chunks" in event) {
-      for (const chunk of event.chunks) this.#received = withChunk(this.#received, chunk, this.base.content.length);
-    }
-    if (this.#before && !isAhead(this.#before, this.#received)) this.#before = undefined;
-  }
-
+  add(event: LinkEvent): void;
   /**
    * Returns the reply at its end. Its tools run no more.
    * @param last the relay's last word
    * @param hasFailed whether the reply has failed: a page may have more words than the relay's log
    */
-  ended(state: ChatReply["state"], last: Partial<AssistantMessage> = {}, hasFailed = false): ChatReply {
-    const { base, shown } = this;
-    const { content, reasoning = "", toolCalls: open = [], finishReason, usage, estimatedUsage } = last;
-    const { metrics, provider, model } = last;
-    const text = { content: base.content + content, reasoning: base.reasoning + reasoning };
-    const toolCalls = shown.toolCalls.map((call): ChatToolCall => {
-      const waiting = open.find(({ id }) => id === call.id);
-      if (waiting) return { ...call, state: waiting.needsApproval ? "needsApproval" : "needsResult" };
-      if (call.state !== "running" && call.state !== "writing") return call;
-      return { ...call, state: state === "complete" ? "done" : "failed" };
-    });
-    return {
-      ...shown,
-      ...(content !== undefined && !(hasFailed && isAhead(shown, { ...shown, ...text })) && text),
-      toolCalls,
-      state,
-      finishReason,
-      usage,
-      estimatedUsage,
-      metrics,
-      provider,
-      model,
-    };
-  }
+  ended(state: ChatReply["state"], last?: Partial<AssistantMessage>, hasFailed?: boolean): ChatReply;
+  /** Returns whether a reply of this run has nothing of it. */
+  isEmpty(reply: ChatReply): boolean;
+}
 
-  /** Whether a reply of this run has nothing of it. */
-  isEmpty(reply: ChatReply): boolean {
-    return sizeOf(reply) <= sizeOf(this.base);
-  }
+/**
+ * Returns the reply of a run, which folds its events. A relay that sends the reply again takes no shown word back,
+ * unless a word changes.
+ */
+export function liveReply(base: ChatReply): LiveReply {
+  /** The reply as the relay sends it. */
+  let received = base;
+  /** The reply as it was, shown while the relay sends it again. */
+  let before: ChatReply | undefined;
+  const shown = (): ChatReply => before ?? received;
+  return {
+    base,
+    get shown() {
+      return shown();
+    },
+    add(event) {
+      if (event.type === "restart" || event.type === "snapshot") {
+        before ??= received;
+        received = base;
+      }
+      if ("chunks" in event) {
+        for (const chunk of event.chunks) received = withChunk(received, chunk, base.content.length);
+      }
+      if (before && !isAhead(before, received)) before = undefined;
+    },
+    ended(state, last = {}, hasFailed = false) {
+      const { content, reasoning = "", toolCalls: open = [], finishReason, usage, estimatedUsage } = last;
+      const { metrics, provider, model } = last;
+      const reply = shown();
+      const text = { content: base.content + content, reasoning: base.reasoning + reasoning };
+      const toolCalls = reply.toolCalls.map((call): ChatToolCall => {
+        const waiting = open.find(({ id }) => id === call.id);
+        if (waiting) return { ...call, state: waiting.needsApproval ? "needsApproval" : "needsResult" };
+        if (call.state !== "running" && call.state !== "writing") return call;
+        return { ...call, state: state === "complete" ? "done" : "failed" };
+      });
+      const isTheirs = content !== undefined && !(hasFailed && isAhead(reply, { ...reply, ...text }));
+      const facts = { finishReason, usage, estimatedUsage, metrics, provider, model };
+      return { ...reply, ...(isTheirs && text), toolCalls, state, ...facts };
+    },
+    isEmpty: (reply) => sizeOf(reply) <= sizeOf(base),
+  };
 }
 
 /** Returns how much of a reply has come. */

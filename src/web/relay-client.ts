@@ -14,9 +14,9 @@ import { clientOf } from "../stream/open-stream.ts";
 import { Stopwatch } from "../stream/stopwatch.ts";
 import { paused } from "./backoff.ts";
 import { randomId } from "./random-id.ts";
-import { abortError, NO_RUN, type RelayedCall, RelayedReply } from "./relayed-reply.ts";
+import { abortError, NO_RUN, type RelayedCall, relayedReply } from "./relayed-reply.ts";
 import { bodyOf, type RelayAddress, requestsTo } from "./requests.ts";
-import { ViewerStream } from "./viewer-stream.ts";
+import { viewerStream } from "./viewer-stream.ts";
 
 /** The options of `relayClient`. */
 export interface RelayClientOptions extends Pick<SendOptions, "timeouts" | "retries" | "maxReplyBytes"> {
@@ -136,7 +136,7 @@ export function relayClient(options: RelayClientOptions): RelayClient {
     const timeouts = { ...rest.timeouts, ...given.timeouts };
     for (const ms of Object.values(timeouts)) if (ms !== undefined) checkNumber("timeouts", ms);
     if (signal?.aborted) throw abortError(signal);
-    const reply = new RelayedReply({
+    const reply = relayedReply({
       ...named,
       ...parts,
       requests: requestsTo(address, headers),
@@ -148,7 +148,7 @@ export function relayClient(options: RelayClientOptions): RelayClient {
       signal,
       now,
     });
-    const stream = new ViewerStream(reply, new Stopwatch(now, startedAt));
+    const stream = viewerStream(reply, new Stopwatch(now, startedAt));
     await reply.open();
     return stream as Pick<MessageStream, keyof MessageStream> as MessageStream; // all but its private fields
   }

@@ -51,222 +51,216 @@ type Phase =
 /** The code of the error for a run that is not there. */
 export const NO_RUN = "noRun";
 
-/** Reads one run. Its link is read only when it is asked. */
-export class RelayedReply {
+/** One run that is read. */
+export interface RelayedReply {
   readonly facts: ReplyFacts;
-  readonly #call: RelayedCall;
-  readonly #batches: AsyncGenerator<readonly LinkEvent[], readonly LinkEvent[]>;
-  #run: string | undefined;
-  /** The connection is lost. `trouble`: why the last one was. */
-  #isLost = false;
-  #trouble: unknown;
-  readonly #mirror: Mirror;
-  readonly #closing = new AbortController();
-  readonly #startedAt: number;
-  /** How long it took to open, in milliseconds. */
-  #openedAfterMs = 0;
-  /** Chunks that have arrived, are part of the message, and are not taken. */
-  #ready: MessageChunk[] = [];
-  #phase: Phase = { status: "opening" };
-  /** Only the usage is wanted. */
-  #isMuted = false;
-  #total: ReturnType<typeof setTimeout> | undefined;
-
-  constructor(call: RelayedCall) {
-    const { provider, model, start = "", attempts, timeouts, now } = call;
-    const estimateInput = (): number => tokensOf(start.length);
-    this.#call = call;
-    this.facts = { provider, model, attempts, reconnects: 0, estimateInput };
-    this.#mirror = new Mirror(this.facts);
-    this.#startedAt = now();
-    this.#run = call.run;
-    const ms = timeouts.idle || WATCHDOG_MS;
-    const idle = ms < WATCHDOG_MS ? { ms, error: timeoutError("idle", ms) } : undefined;
-    this.#batches = eventsOf({ ...call, signal: this.over, idle });
-  }
-
   /** Fires when the reply is over. Its reason is the failure, when a limit has passed or the caller has aborted. */
-  get over(): AbortSignal {
-    return this.#closing.signal;
-  }
-
+  readonly over: AbortSignal;
   /**
    * Resolves when the relay has taken the run.
    * @throws {SendError} the refusal
    */
-  async open(): Promise<void> {
-    const { timeouts, signal } = this.#call;
-    const limit = this.#limit("headers", timeouts.headers ?? DEFAULT_HEADERS_MS);
-    this.#total = this.#limit("total", timeouts.total);
-    onAbort(signal, this.#abort);
-    try {
-      while (this.#phase.status === "opening") await this.#read();
-      this.#openedAfterMs = this.#call.now() - this.#startedAt;
-    } catch (thrown) {
-      const error = failureFrom(thrown);
-      this.#closing.abort(error);
-      const { provider, model, attempts } = this.facts;
-      throw error.with({ provider, model, attempts: [...attempts] });
-    } finally {
-      clearTimeout(limit);
-    }
-  }
-
+  open(): Promise<void>;
   /**
    * Resolves with true when chunks have arrived; with false at the end.
    * @throws {SendError} the failure, at the end
    */
-  async next(): Promise<boolean> {
-    const { timeouts } = this.#call;
-    const limit =
-      this.#phase.status === "open"
-        ? this.#limit("firstChunk", timeouts.firstChunk, this.#openedAfterMs)
-        : this.#limit("stall", timeouts.stall);
-    try {
-      while (this.#ready.length === 0 && !this.#phase.end) await this.#read();
-    } finally {
-      clearTimeout(limit);
-    }
-    const { end } = this.#phase;
-    if (!end) this.#phase = { status: "flowing" };
-    else if (this.#ready.length === 0) {
-      this.#phase = { status: "given", end };
-      if (end.error) throw end.error;
-      return false;
-    }
-    return true;
-  }
-
+  next(): Promise<boolean>;
   /** Returns the chunks that have arrived, each once. */
-  takeReady(): readonly MessageChunk[] {
-    const chunks = this.#ready;
-    this.#ready = [];
-    return chunks;
-  }
-
+  takeReady(): readonly MessageChunk[];
   /** Reads on for the usage only. */
-  mute(): void {
-    this.#isMuted = true;
-  }
-
+  mute(): void;
   /** Counts a chunk that comes after `mute`. Returns its estimated tokens. */
-  count(chunk: MessageChunk): number {
-    return this.#mirror.shown.addUnseen(chunk);
-  }
-
-  get outputTokens(): number {
-    return this.#mirror.shown.outputTokens();
-  }
-
+  count(chunk: MessageChunk): number;
+  outputTokens(): number;
   /** Returns the reply so far. That of the relay has more than chunks say, such as the steps of a session's turn. */
-  message(ending: Ending, stopwatch: Stopwatch): AssistantMessage {
-    const { attempts, reconnects } = this.facts;
-    const message = this.#mirror.shown.message(ending, (tokens) =>
-      stopwatch.read({ attempts: [...attempts], ...(reconnects !== undefined && { reconnects }) }, tokens),
-    );
-    const { status, end } = this.#phase;
-    if (status !== "given" || this.#isMuted) return message;
-    const { error, message: relayed } = end;
-    if (error) return { ...relayed, ...message }; // a viewer may have more than the relay's log
-    return { ...message, ...relayed, metrics: message.metrics };
-  }
-
+  message(ending: Ending, stopwatch: Stopwatch): AssistantMessage;
   /**
    * Lets the run go.
    * @param isStopped whether its consumer has stopped it, so that it also stops at the relay
    */
-  close(outcome: Attempt["outcome"], isStopped = false, status?: number): void {
-    const { requests, chat, signal, now, stopsWhenLeft } = this.#call;
-    const { provider, model, attempts } = this.facts;
-    const durationMs = now() - this.#startedAt;
-    attempts.push({ provider, model, durationMs, outcome, ...(status !== undefined && { status }) });
-    this.#closing.abort();
-    offAbort(signal, this.#abort);
-    clearTimeout(this.#total);
-    void this.#batches.return([]);
-    // Law 5: a call that has started a run stops it however it is left.
-    if (!this.#phase.end && (isStopped || stopsWhenLeft)) void stopRun(requests, chat, this.#run);
-  }
+  close(outcome: Attempt["outcome"], isStopped?: boolean, status?: number): void;
+}
 
-  readonly #abort = (): void => this.#closing.abort(abortError(this.#call.signal));
+/** Returns the reader of one run. Its link is read only when it is asked. */
+export function relayedReply(call: RelayedCall): RelayedReply {
+  const { requests, chat, start = "", stopsWhenLeft, attempts, timeouts, signal, now } = call;
+  const facts: ReplyFacts = {
+    provider: call.provider,
+    model: call.model,
+    attempts,
+    reconnects: 0,
+    estimateInput: () => tokensOf(start.length),
+  };
+  const mirror = new Mirror(facts);
+  const closing = new AbortController();
+  const over = closing.signal;
+  const startedAt = now();
+  let { run } = call;
+  /** The connection is lost. `trouble`: why the last one was. */
+  let isLost = false;
+  let trouble: unknown;
+  /** How long it took to open, in milliseconds. */
+  let openedAfterMs = 0;
+  /** Chunks that have arrived, are part of the message, and are not taken. */
+  let ready: readonly MessageChunk[] = [];
+  let phase: Phase = { status: "opening" };
+  /** Only the usage is wanted. */
+  let isMuted = false;
+  let total: ReturnType<typeof setTimeout> | undefined;
 
-  async #read(): Promise<void> {
-    this.over.throwIfAborted();
-    const { value } = await this.#batches.next();
-    for (const event of value) this.#take(event);
-  }
+  const idleMs = timeouts.idle || WATCHDOG_MS;
+  const idle = idleMs < WATCHDOG_MS ? { ms: idleMs, error: timeoutError("idle", idleMs) } : undefined;
+  const batches: AsyncGenerator<readonly LinkEvent[], readonly LinkEvent[]> = eventsOf({ ...call, signal: over, idle });
 
-  #take(event: LinkEvent): void {
+  const abort = (): void => closing.abort(abortError(signal));
+
+  /** Fails the reply after so many milliseconds. */
+  const limitOf = (
+    name: TimeoutPhase,
+    ms: number | undefined,
+    passedMs = 0,
+  ): ReturnType<typeof setTimeout> | undefined => {
+    if (!ms || ms > MAX_TIMER_MS) return undefined;
+    const expired = (): void => {
+      const message = `The relay cannot be reached: ${messageOf(trouble)}.`;
+      const isTimeout = name !== "headers" || trouble === undefined;
+      closing.abort(isTimeout ? timeoutError(name, ms) : new SendError("network", message, { cause: trouble }));
+    };
+    return setTimeout(expired, Math.max(0, ms - passedMs));
+  };
+
+  const show = (chunks: readonly MessageChunk[]): void => {
+    ready = ready.concat(chunks);
+  };
+
+  const ended = (end: End): void => {
+    const { error, message } = end;
+    if (message) {
+      if (!isMuted) show(mirror.replace(message, error ? "failed" : "complete"));
+      const { usage, model } = message;
+      if (usage) facts.usage = usage;
+      if (model) facts.model = model;
+    }
+    const { status } = phase;
+    phase = { status: "ended", end };
+    if (error && status === "opening") throw error;
+  };
+
+  const take = (event: LinkEvent): void => {
     switch (event.type) {
-      case "opened":
-        return this.#open(event);
+      case "opened": {
+        const { provider, model } = event;
+        run = event.run;
+        if (typeof provider === "string") facts.provider = provider;
+        if (typeof model === "string") facts.model = model;
+        if (isLost) facts.reconnects = (facts.reconnects ?? 0) + 1;
+        isLost = false;
+        if (phase.status === "opening") phase = { status: "open" };
+        return;
+      }
       case "chunks":
         checkChunks(event.chunks);
-        return this.#show(this.#isMuted ? event.chunks : this.#mirror.add(event.chunks));
+        return show(isMuted ? event.chunks : mirror.add(event.chunks));
       case "snapshot":
         checkChunks(event.chunks);
-        if (this.#isMuted) return;
-        this.#mirror.restart();
-        return this.#show(this.#mirror.add(event.chunks));
+        if (isMuted) return;
+        mirror.restart();
+        return show(mirror.add(event.chunks));
       case "restart":
-        return this.#mirror.restart();
+        return mirror.restart();
       case "complete":
-        return this.#ended({ message: checkedMessage(event.message) });
+        return ended({ message: checkedMessage(event.message) });
       case "failed": {
         const { partial } = event.error;
-        return this.#ended({ error: errorOf(event.error), message: partial ? checkedMessage(partial) : undefined });
+        return ended({ error: errorOf(event.error), message: partial ? checkedMessage(partial) : undefined });
       }
       case "absent":
         throw new SendError("notFound", "The relay has no such run.", { code: NO_RUN });
       case "lost":
-        this.#isLost = true;
-        this.#trouble = event.cause;
+        isLost = true;
+        trouble = event.cause;
         return;
       case "reconnect":
     }
-  }
+  };
 
-  #open({ run, provider, model }: Extract<LinkEvent, { readonly type: "opened" }>): void {
-    this.#run = run;
-    if (typeof provider === "string") this.facts.provider = provider;
-    if (typeof model === "string") this.facts.model = model;
-    if (this.#isLost) this.facts.reconnects = (this.facts.reconnects ?? 0) + 1;
-    this.#isLost = false;
-    if (this.#phase.status === "opening") this.#phase = { status: "open" };
-  }
+  const read = async (): Promise<void> => {
+    over.throwIfAborted();
+    const { value } = await batches.next();
+    for (const event of value) take(event);
+  };
 
-  #show(chunks: readonly MessageChunk[]): void {
-    this.#ready = this.#ready.concat(chunks);
-  }
-
-  #replace(...summary: Parameters<Mirror["replace"]>): void {
-    if (!this.#isMuted) this.#show(this.#mirror.replace(...summary));
-  }
-
-  #ended(end: End): void {
-    const { error, message } = end;
-    if (message) {
-      this.#replace(message, error ? "failed" : "complete");
-      const { usage, model } = message;
-      if (usage) this.facts.usage = usage;
-      if (model) this.facts.model = model;
-    }
-    const { status } = this.#phase;
-    this.#phase = { status: "ended", end };
-    if (error && status === "opening") throw error;
-  }
-
-  /** Fails the reply after so many milliseconds. */
-  #limit(phase: TimeoutPhase, ms: number | undefined, passedMs = 0): ReturnType<typeof setTimeout> | undefined {
-    if (!ms || ms > MAX_TIMER_MS) return undefined;
-    const expired = (): void => {
-      const trouble = this.#trouble;
-      const message = `The relay cannot be reached: ${messageOf(trouble)}.`;
-      const isTimeout = phase !== "headers" || trouble === undefined;
-      this.#closing.abort(isTimeout ? timeoutError(phase, ms) : new SendError("network", message, { cause: trouble }));
-    };
-    return setTimeout(expired, Math.max(0, ms - passedMs));
-  }
+  return {
+    facts,
+    over,
+    async open() {
+      const limit = limitOf("headers", timeouts.headers ?? DEFAULT_HEADERS_MS);
+      total = limitOf("total", timeouts.total);
+      onAbort(signal, abort);
+      try {
+        while (phase.status === "opening") await read();
+        openedAfterMs = now() - startedAt;
+      } catch (thrown) {
+        const error = failureFrom(thrown);
+        closing.abort(error);
+        const { provider, model } = facts;
+        throw error.with({ provider, model, attempts: [...attempts] });
+      } finally {
+        clearTimeout(limit);
+      }
+    },
+    async next() {
+      const limit =
+        phase.status === "open"
+          ? limitOf("firstChunk", timeouts.firstChunk, openedAfterMs)
+          : limitOf("stall", timeouts.stall);
+      try {
+        while (ready.length === 0 && !phase.end) await read();
+      } finally {
+        clearTimeout(limit);
+      }
+      const { end } = phase;
+      if (!end) phase = { status: "flowing" };
+      else if (ready.length === 0) {
+        phase = { status: "given", end };
+        if (end.error) throw end.error;
+        return false;
+      }
+      return true;
+    },
+    takeReady() {
+      const chunks = ready;
+      ready = [];
+      return chunks;
+    },
+    mute() {
+      isMuted = true;
+    },
+    count: (chunk) => mirror.shown.addUnseen(chunk),
+    outputTokens: () => mirror.shown.outputTokens(),
+    message(ending, stopwatch) {
+      const { reconnects } = facts;
+      const message = mirror.shown.message(ending, (tokens) =>
+        stopwatch.read({ attempts: [...attempts], ...(reconnects !== undefined && { reconnects }) }, tokens),
+      );
+      if (phase.status !== "given" || isMuted) return message;
+      const { error, message: relayed } = phase.end;
+      if (error) return { ...relayed, ...message }; // a viewer may have more than the relay's log
+      return { ...message, ...relayed, metrics: message.metrics };
+    },
+    close(outcome, isStopped = false, status) {
+      const { provider, model } = facts;
+      const durationMs = now() - startedAt;
+      attempts.push({ provider, model, durationMs, outcome, ...(status !== undefined && { status }) });
+      closing.abort();
+      offAbort(signal, abort);
+      clearTimeout(total);
+      void batches.return([]);
+      // Law 5: a call that has started a run stops it however it is left.
+      if (!phase.end && (isStopped || stopsWhenLeft)) void stopRun(requests, chat, run);
+    },
+  };
 }
 
 /** Returns the error of a call whose signal has fired. */

@@ -3,7 +3,7 @@
 import type { ChatReply } from "../dialects/native/chat-message.ts";
 import { emptyReply } from "../dialects/native/shown.ts";
 import { eventsOf, type LinkEvent, type LinkParts } from "./link.ts";
-import { LiveReply } from "./live-reply.ts";
+import { type LiveReply, liveReply } from "./live-reply.ts";
 import type { Messages } from "./shown.ts";
 import type { Turn } from "./turn.ts";
 
@@ -32,7 +32,7 @@ export function watchOf(turn: Turn, messages: Messages): Watch {
     turn,
     abort: new AbortController(),
     run: turn.run,
-    reply: new LiveReply(turn.base ? reopened(turn.base) : emptyReply(messages)),
+    reply: liveReply(turn.base ? reopened(turn.base) : emptyReply(messages)),
     isOpened: false,
     isStopped: false,
     over: Promise.resolve(),
