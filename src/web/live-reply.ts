@@ -48,19 +48,24 @@ export function liveReply(base: ChatReply): LiveReply {
       if (before && !isAhead(before, received)) before = undefined;
     },
     ended(state, last = {}, hasFailed = false) {
-      const { content, reasoning = "", toolCalls: open = [], finishReason, usage, estimatedUsage } = last;
-      const { metrics, provider, model } = last;
+      const { content, reasoning = "", media = [], toolCalls: open = [] } = last;
+      const { finishReason, usage, estimatedUsage, metrics, provider, model } = last;
       const reply = shown();
-      const text = { content: base.content + content, reasoning: base.reasoning + reasoning };
+      // A sound comes in pieces, which the relay has joined.
+      const all = {
+        content: base.content + content,
+        reasoning: base.reasoning + reasoning,
+        media: [...base.media, ...media],
+      };
       const toolCalls = reply.toolCalls.map((call): ChatToolCall => {
         const waiting = open.find(({ id }) => id === call.id);
         if (waiting) return { ...call, state: waiting.needsApproval ? "needsApproval" : "needsResult" };
         if (call.state !== "running" && call.state !== "writing") return call;
         return { ...call, state: state === "complete" ? "done" : "failed" };
       });
-      const isTheirs = content !== undefined && !(hasFailed && isAhead(reply, { ...reply, ...text }));
+      const isTheirs = content !== undefined && !(hasFailed && isAhead(reply, { ...reply, ...all }));
       const facts = { finishReason, usage, estimatedUsage, metrics, provider, model };
-      return { ...reply, ...(isTheirs && text), toolCalls, state, ...facts };
+      return { ...reply, ...(isTheirs && all), toolCalls, state, ...facts };
     },
     isEmpty: (reply) => sizeOf(reply) <= sizeOf(base),
   };

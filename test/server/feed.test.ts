@@ -46,6 +46,31 @@ test.each(["bytes", "events"])("a viewer that is behind a log that was away miss
   expect(events.map(({ type }) => type)).toEqual(["chunks", "snapshot", "chunks"]);
 });
 
+test("a summary has all parts of a reply, in their order, and the sound that came in pieces", () => {
+  const call = {
+    type: "toolCall",
+    content: "",
+    toolCall: { id: "c", name: "look", arguments: {} },
+    isFinal: false,
+  } as const;
+  const message = messageSoFar(head, [words("1-1", "I look. Found.")]);
+  const tools = [call, { ...call, type: "toolResult", toolCallId: "c", name: "look", result: "yes" } as const];
+  const outline = [
+    ["text", 7],
+    ["call", "c"],
+    ["result", "c"],
+    ["text", 7],
+  ] as const;
+  const media = [{ mediaType: "audio/mpeg", data: "AAAA" }];
+  const typesIn = (event: NativeEvent) => {
+    const read = eventIn(frameOf(event));
+    return read?.type === "snapshot" && read.chunks.map(({ type }) => type);
+  };
+  const summary = { type: "snapshot", id: "1-4", message, tools, outline } as const;
+  expect(typesIn(summary)).toEqual(["text", "toolCall", "toolResult", "text"]);
+  expect(typesIn({ ...summary, message: { ...message, media } })).toContain("media");
+});
+
 function encoded(event: NativeEvent | undefined): Frame | undefined {
   return event && frameOf(event);
 }

@@ -227,6 +227,21 @@ describe("a chat that cannot be loaded", () => {
   });
 });
 
+test("a sound that comes in pieces is there at the end, as the relay has joined it", async () => {
+  const sound = { mediaType: "audio/mpeg", data: "AAAA" };
+  const piece = { type: "media", content: "", index: 0, ...sound, append: true, isFinal: false } as const;
+  const { chat } = chatOf((request) => {
+    const { run } = request.body;
+    request.stream(
+      opened(run),
+      { type: "chunks", id: "1-1", chunks: [piece, piece] },
+      complete("", { media: [{ ...sound, data: "AAAAAAAA" }] }),
+    );
+  });
+  const [reply] = await Promise.all([chat.send("Sing"), pass()]);
+  expect(reply).toMatchObject({ state: "complete", media: [{ ...sound, data: "AAAAAAAA" }] });
+});
+
 describe("a stop", () => {
   test("shows at once, ignores later words, and ends with the relay's last word", async () => {
     const { relay, chat } = chatOf((request, index) => {

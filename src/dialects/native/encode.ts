@@ -10,7 +10,10 @@ export function encodeEvent(event: NativeEvent): string {
     case "chunks":
       return frame(chunksJson(event.chunks, event.after), event.id);
     case "snapshot": {
-      const chunks = inOrder(event).flatMap((part) => part.chunks.filter(({ type }) => type !== "rewind"));
+      const { message, tools, outline } = event;
+      // An outline does not count the pieces of a sound, which a message has joined.
+      const summary = message.media ? { message, tools } : { message, tools, outline };
+      const chunks = inOrder(summary).flatMap((part) => part.chunks.filter(({ type }) => type !== "rewind"));
       return frame(JSON.stringify({ type: event.type, chunks }), event.id);
     }
     case "opened":
