@@ -54,7 +54,18 @@ test("a summary has all parts of a reply, in their order, and the sound that cam
     isFinal: false,
   } as const;
   const message = messageSoFar(head, [words("1-1", "I look. Found.")]);
-  const tools = [call, { ...call, type: "toolResult", toolCallId: "c", name: "look", result: "yes" } as const];
+  const tools = [
+    call,
+    {
+      type: "toolResult",
+      content: "",
+      toolCallId: "c",
+      name: "look",
+      result: "yes",
+      isError: false,
+      isFinal: false,
+    } as const,
+  ];
   const outline = [
     ["text", 7],
     ["call", "c"],
