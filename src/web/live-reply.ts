@@ -2,6 +2,7 @@
 
 import type { AssistantMessage } from "../contract/message.ts";
 import type { ChatReply, ChatToolCall } from "../dialects/native/chat-message.ts";
+import { movedCitation } from "../dialects/native/shown.ts";
 import type { LinkEvent } from "./link.ts";
 import { withChunk } from "./with-chunk.ts";
 
@@ -48,14 +49,17 @@ export function liveReply(base: ChatReply): LiveReply {
       if (before && !isAhead(before, received)) before = undefined;
     },
     ended(state, last = {}, hasFailed = false) {
-      const { content, reasoning = "", media = [], toolCalls: open = [] } = last;
+      const { content, reasoning = "", toolCalls: open = [] } = last;
+      const { citations = [], media = [], providerToolCalls = [] } = last;
       const { finishReason, usage, estimatedUsage, metrics, provider, model } = last;
       const reply = shown();
-      // A sound comes in pieces, which the relay has joined.
+      // A sound comes in pieces, which the relay has joined, and a log that was away may have missed a part.
       const all = {
         content: base.content + content,
         reasoning: base.reasoning + reasoning,
+        citations: [...base.citations, ...citations.map((each) => movedCitation(each, base.content.length))],
         media: [...base.media, ...media],
+        providerToolCalls: [...base.providerToolCalls, ...providerToolCalls],
       };
       const toolCalls = reply.toolCalls.map((call): ChatToolCall => {
         const waiting = open.find(({ id }) => id === call.id);
