@@ -4,13 +4,15 @@
  * What such a file exports: makes the handler of `POST /` (starts a reply: a body with `run` and `messages`, the id also in the
  * header `x-run-id`) and of `GET /RUN/stream?run=RUN` (shows a running reply from its beginning).
  * @typedef {(provider: string, log: string, place: Place) => Promise<(request: Request) => Promise<Response>>} Open
+ * Where the file exports `isListener`, its handler is a listener of `node:http`: `(request, response) => void`.
  * @typedef {{ redis: string, folder: string }} Place where logs are kept: the address of a Redis server, and a folder
  */
 
 /** In the order of the tables. `packages`: the first gives the version. `canAttach`: takes part in the measure with viewers. */
 export const SITES = [
   { name: "client", label: "cloudllm's client alone, no relay", log: "", packages: ["cloudllm"] },
-  { name: "by-hand", label: "the client in a handler by hand", log: "", packages: ["cloudllm"] },
+  { name: "by-hand-node", label: "the client by hand in `node:http`", log: "", packages: ["cloudllm"] },
+  { name: "by-hand", label: "the client by hand in a web handler", log: "", packages: ["cloudllm"] },
   { name: "cloudllm", label: "cloudllm", log: "off", packages: ["cloudllm"], canAttach: true },
   { name: "cloudllm", label: "cloudllm", log: "memory", packages: ["cloudllm"], canAttach: true },
   { name: "cloudllm", label: "cloudllm", log: "sqlite", packages: ["cloudllm", "better-sqlite3"], canAttach: true },

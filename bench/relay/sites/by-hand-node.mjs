@@ -1,4 +1,7 @@
-/** A listener of `node:http` as one writes it by hand: each chunk is an event. It is the least that a relay on Node can cost. Nobody can come back to it. */
+/**
+ * A listener of `node:http` as one writes it by hand: each chunk is an event. It shows what a relay on Node costs at least. Nobody can come back to
+ * it, nothing in the request is checked, and a stop is a closed connection.
+ */
 import { CompatibleClient } from "cloudllm";
 import { model } from "../../request.mjs";
 
@@ -28,5 +31,4 @@ async function answer(client, { messages }, response) {
   response.end();
 }
 
-/** It takes the requests of Node as they are. */
 export const isListener = true;

@@ -1,4 +1,4 @@
-/** A handler as one writes it by hand: each chunk is an event. Nobody can come back to it. */
+/** The same as `by-hand-node`, as a handler of web standards. */
 import { CompatibleClient } from "cloudllm";
 import { model } from "../../request.mjs";
 

@@ -1,15 +1,18 @@
-/** No relay: the client alone. Its answer says when the first text was there. */
+/** No relay: the client alone, and next to nothing of a server. Its answer says when the first text was there. */
 import { CompatibleClient } from "cloudllm";
 import { model, question } from "../../request.mjs";
 
 /** @type {import("../sites.mjs").Open} */
 export async function open(provider) {
   const client = new CompatibleClient({ model, baseUrl: provider, apiKey: "sk-none" });
-  return async () => {
+  return async (request, response) => {
+    request.resume();
     const calledAt = performance.now();
     let firstAt;
     const stream = await client.sendMessageStream([{ role: "user", content: question }]);
     for await (const chunk of stream) if (chunk.content !== "") firstAt ??= performance.now();
-    return Response.json({ firstTokenMs: firstAt - calledAt });
+    response.end(JSON.stringify({ firstTokenMs: firstAt - calledAt }));
   };
 }
+
+export const isListener = true;
