@@ -3,10 +3,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { AssistantMessage, ClientWrapper, MessageChunk, Tool } from "../../src/index.ts";
 import { MessageStream } from "../../src/index.ts";
-import { createRelay, memoryLog, type Relay, type RelayOptions } from "../../src/server/index.ts";
+import { createRelay, memoryLog, type Relay, type RelayOptions, type ReplyLog } from "../../src/server/index.ts";
 import { recovery } from "../../src/stream/load-recovery.ts";
 import { Gate, type ReplyScript, type ScriptedClient, scriptedClient } from "../../src/testing/index.ts";
-import { get, killable, post, runId, type Watching, watch } from "../support/relay.ts";
+import { get, killable, post, runId, throughJson, type Watching, watch } from "../support/relay.ts";
 
 await recovery.load(); // the clock of these tests waits for no file
 
@@ -32,7 +32,7 @@ const counting = (name = "weather") => {
 };
 
 interface Scene {
-  readonly log: ReturnType<typeof memoryLog>;
+  readonly log: ReplyLog;
   readonly relay: Relay;
   readonly run: string;
   readonly viewer: Watching;
@@ -47,7 +47,7 @@ async function begun(
   body: object = { messages: question },
   more: Partial<RelayOptions> = {},
 ): Promise<Scene> {
-  const log = memoryLog();
+  const log = throughJson(memoryLog());
   const dying = killable(log);
   const options = { authorize: "public", recover: "continue", onError: () => undefined, ...more } as const;
   const relay = createRelay({ ...options, client, log: dying.log, tools });

@@ -18,7 +18,7 @@ import { createRelay, memoryLog, type RelayOptions } from "../../src/server/inde
 import { recovery } from "../../src/stream/load-recovery.ts";
 import { Gate } from "../../src/testing/index.ts";
 import { chunk, chunksClient, text } from "../support/chunks-client.ts";
-import { get, killable, post, runId, type Watching, watch } from "../support/relay.ts";
+import { get, killable, post, runId, throughJson, type Watching, watch } from "../support/relay.ts";
 
 await recovery.load(); // the clock of these tests waits for no file
 
@@ -140,7 +140,7 @@ interface Given {
  * the first, and `late` comes anew.
  */
 async function inTwoProcesses({ begun, rest = [] }: Shape, { sessions, asked, defaults }: Given = {}) {
-  const log = memoryLog();
+  const log = throughJson(memoryLog());
   const dying = killable(log);
   const expose = { reasoning: true, providerTools: true } as const;
   const options = {

@@ -65,6 +65,8 @@ export function gapsIn(events: readonly WireEvent[], after?: string): readonly s
 /** What one viewer has seen so far. */
 export interface Watching {
   readonly events: readonly WireEvent[];
+  /** The times at which they came, by `performance.now()`. */
+  readonly arrivedAt: readonly number[];
   /** The text that it shows. */
   readonly text: string;
   /** Resolves when the response ends or breaks; never rejects. */
@@ -78,11 +80,16 @@ export function watch(response: Response): Watching {
   if (!response.body) throw new Error(`The response (${response.status}) has no body.`);
   const reader = response.body.getReader();
   const events: WireEvent[] = [];
+  const arrivedAt: number[] = [];
   const readAll = async (): Promise<void> => {
-    for await (const event of eventsFrom(reader)) events.push(event);
+    for await (const event of eventsFrom(reader)) {
+      events.push(event);
+      arrivedAt.push(performance.now());
+    }
   };
   return {
     events,
+    arrivedAt,
     get text() {
       return textOf(events);
     },
@@ -120,6 +127,19 @@ function eventsIn(block: string): readonly WireEvent[] {
   const data = field("data");
   const event = data === undefined ? undefined : decodeEvent(data, field("id"));
   return event ? [event] : [];
+}
+
+/** A log whose readers get what JSON keeps, as those of a log outside the process do. */
+export function throughJson(log: ReplyLog): ReplyLog {
+  const copied = <T>(value: T): T => (value === undefined ? value : (JSON.parse(JSON.stringify(value)) as T));
+  return new Proxy(log, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name);
+      if (typeof value !== "function") return value;
+      if (name !== "read" && name !== "head") return value.bind(target);
+      return async (...args: unknown[]) => copied(await value.apply(target, args));
+    },
+  });
 }
 
 /**
