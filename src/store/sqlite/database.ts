@@ -104,12 +104,31 @@ export class SqliteDatabase {
     const end = performance.now() + BUSY_TIMEOUT_MS;
     for (;;) {
       try {
-        this.#migrate();
-        return work();
+        return this.#atOnce(() => {
+          this.#migrate();
+          return work();
+        });
       } catch (error) {
         if (!isBusy(error) || performance.now() > end) throw error;
       }
       await new Promise((resolve) => setTimeout(resolve, 1 + Math.random() * MAX_BUSY_WAIT_MS));
+    }
+  }
+
+  /**
+   * Works without the database's own `busy_timeout`, in which the process stands still: better-sqlite3 has one of 5
+   * seconds. The statements of the program keep it.
+   */
+  #atOnce<Result>(work: () => Result): Result {
+    // Prepared each time: SQLite reads and sets it when it prepares a statement.
+    const row = (this.#database.prepare("PRAGMA busy_timeout").get() ?? {}) as Record<string, number | bigint>;
+    const own = Number(Object.values(row)[0] ?? 0);
+    if (own === 0) return work();
+    this.#database.exec("PRAGMA busy_timeout = 0");
+    try {
+      return work();
+    } finally {
+      this.#database.exec(`PRAGMA busy_timeout = ${own}`);
     }
   }
 

@@ -63,6 +63,27 @@ describe.skipIf(sqliteMissing !== undefined)(
         ]);
       });
 
+      test("a process goes on while it waits for another one that writes; the timeout of its own statements stays", async () => {
+        const path = newPath();
+        const [handle, other] = [await opened(path), await opened(path)];
+        handle.exec("PRAGMA busy_timeout = 5000"); // as better-sqlite3 has it
+        const database = new SqliteDatabase(handle, ONE);
+        await database.migrate();
+        for (const word of ["a", "b"]) {
+          other.exec("BEGIN IMMEDIATE");
+          const written = database.write(() => database.run("INSERT INTO words (word) VALUES (?)", word));
+          await new Promise<void>((resolve) => {
+            setTimeout(() => {
+              other.exec("COMMIT"); // in the same process: it comes only when that goes on
+              resolve();
+            });
+          });
+          expect(await written).toBe(1);
+          const timeout = handle.prepare("PRAGMA busy_timeout").get() as Record<string, number>;
+          expect(Object.values(timeout)).toEqual([5_000]);
+        }
+      });
+
       test("the SQL that is printed makes the same tables", async () => {
         const path = newPath();
         (await opened(path)).exec(schemaSql(TWO));
