@@ -1,18 +1,18 @@
 /** Requests that are sent again while nothing was shown, what a client's calls may send again together, and every deadline on every path. */
 
 import { type ClientWrapper, SendError } from "cloudllm";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, type TestContext, test, vi } from "vitest";
 import { RetryBudget } from "../../src/call/retry-budget.ts";
 import { retryDelayMs, retryPolicyOf } from "../../src/contract/retry-policy.ts";
-import { httpChunk, LAST_CHUNK, type RawRequest, response, STREAM_HEAD } from "../support/raw-server.ts";
+import { httpChunk, LAST_CHUNK, type RawRequest, rawServer, response, STREAM_HEAD } from "../support/raw-server.ts";
 import { useServers } from "../support/servers.ts";
 import { CHAT, type Options, type TestWire, WIRES } from "../support/wires.ts";
 
 const QUESTION = [{ role: "user", content: "hi" }] as const;
 
 const serve = useServers();
-beforeEach(() => void vi.spyOn(Math, "random").mockReturnValue(0.01));
-afterEach(() => void vi.restoreAllMocks());
+beforeAll(() => void vi.spyOn(Math, "random").mockReturnValue(0.01)); // the shortest waits
+afterAll(() => void vi.restoreAllMocks());
 
 /** A connection that breaks is not used again. */
 const HEAD = STREAM_HEAD.replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n");
@@ -91,8 +91,9 @@ describe.each([
   ["fetch", { fetch: (input: string, init: RequestInit) => fetch(input, init) }],
 ] as const)("over %s", (_transport, over) => {
   describe.each(WIRES)("$name", (wire) => {
-    test.each(FAILURES)("%s is retried unseen, and listed", async (_name, kind, fail) => {
-      const server = await serve((request, index) => (index < 2 ? fail(request, wire) : good(wire, request)));
+    /** With a server of its own: these run side by side where they wait for limits. */
+    async function isRetried([, kind, fail]: (typeof FAILURES)[number], { expect }: TestContext): Promise<void> {
+      await using server = await rawServer((request, index) => (index < 2 ? fail(request, wire) : good(wire, request)));
       // Short limits only where they are what is tested: a busy machine is slow.
       const timeouts = kind.test("timeout") ? { headers: 300, idle: 300, stall: 400 } : {};
       const { shown, message } = await text(wire.client(server.port, { timeouts, ...over }));
@@ -106,10 +107,18 @@ describe.each([
       }
       expect(attempts[2]?.outcome).toBe("answered");
       expect(server.requests).toHaveLength(3);
-    });
+    }
 
-    test("a deadline that belongs to one attempt does not kill the next", async () => {
-      const server = await serve((request, index) => {
+    const waits = ([, kind]: (typeof FAILURES)[number]): boolean => kind.test("timeout");
+    for (const failure of FAILURES.filter((each) => !waits(each))) {
+      test(`${failure[0]} is retried unseen, and listed`, (context) => isRetried(failure, context));
+    }
+    for (const failure of FAILURES.filter(waits)) {
+      test.concurrent(`${failure[0]} is retried unseen, and listed`, (context) => isRetried(failure, context));
+    }
+
+    test.concurrent("a deadline that belongs to one attempt does not kill the next", async ({ expect }) => {
+      await using server = await rawServer((request, index) => {
         if (index === 0) return; // no headers
         if (index === 1) return void request.socket.write(HEAD); // silence
         // Slower than any of the two limits would allow if it ran on.
