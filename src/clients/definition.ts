@@ -129,7 +129,7 @@ export function chosenApi(apis: Readonly<Record<string, () => ProviderDefinition
  */
 export function checkedBaseUrl(text: string): string {
   const url = typeof text === "string" && URL.canParse(text) ? new URL(text) : undefined;
-  if (!url || !/^https?:$/.test(url.protocol)) {
+  if (!url || (url.protocol !== "https:" && url.protocol !== "http:")) {
     throw new TypeError("`baseUrl` must be an absolute http or https URL, such as https://api.example.com/v1.");
   }
   if (url.username || url.password)

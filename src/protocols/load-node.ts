@@ -5,9 +5,9 @@
 
 import type { Protocol } from "./protocol.ts";
 
-type ChatDialects = typeof import("./chat-completions/dialects.ts");
-type HostedDialects = typeof import("./chat-completions/hosted-dialects.ts");
-type ResponsesDialects = typeof import("./responses/dialects.ts");
+type ChatDialect = keyof typeof import("./chat-completions/dialects.ts");
+type HostedDialect = keyof typeof import("./chat-completions/hosted-dialects.ts");
+type ResponsesDialect = keyof typeof import("./responses/dialects.ts");
 
 /** Loads what the protocols share at the same time: the protocol's own import of it would wait for that file. */
 async function withCommon<Modules>(protocol: Promise<Modules>): Promise<Modules> {
@@ -15,22 +15,14 @@ async function withCommon<Modules>(protocol: Promise<Modules>): Promise<Modules>
   return modules;
 }
 
-async function chat(dialect: keyof ChatDialects): Promise<Protocol> {
-  const modules = [import("./chat-completions/protocol.ts"), import("./chat-completions/dialects.ts")] as const;
-  const [{ chatCompletions }, dialects] = await withCommon(Promise.all(modules));
-  return chatCompletions(dialects[dialect]);
+async function chat(dialect: ChatDialect | HostedDialect): Promise<Protocol> {
+  const modules = await withCommon(import("./chat-completions/with-dialects.ts"));
+  return modules.chatCompletions(modules[dialect]);
 }
 
-async function hosted(dialect: keyof HostedDialects): Promise<Protocol> {
-  const modules = [import("./chat-completions/protocol.ts"), import("./chat-completions/hosted-dialects.ts")] as const;
-  const [{ chatCompletions }, dialects] = await withCommon(Promise.all(modules));
-  return chatCompletions(dialects[dialect]);
-}
-
-async function responses(dialect: keyof ResponsesDialects): Promise<Protocol> {
-  const modules = [import("./responses/protocol.ts"), import("./responses/dialects.ts")] as const;
-  const [protocol, dialects] = await withCommon(Promise.all(modules));
-  return protocol.responses(dialects[dialect]);
+async function responses(dialect: ResponsesDialect): Promise<Protocol> {
+  const modules = await withCommon(import("./responses/with-dialects.ts"));
+  return modules.responses(modules[dialect]);
 }
 
 export const claudeMessages = async (): Promise<Protocol> =>
@@ -50,11 +42,11 @@ export const deepseekChat = (): Promise<Protocol> => chat("DEEPSEEK_CHAT");
 export const mistralChat = (): Promise<Protocol> => chat("MISTRAL_CHAT");
 export const llamacppChat = (): Promise<Protocol> => chat("LLAMACPP_CHAT");
 export const vllmChat = (): Promise<Protocol> => chat("VLLM_CHAT");
-export const cerebrasChat = (): Promise<Protocol> => hosted("CEREBRAS_CHAT");
-export const minimaxChat = (): Promise<Protocol> => hosted("MINIMAX_CHAT");
-export const moonshotChat = (): Promise<Protocol> => hosted("MOONSHOT_CHAT");
-export const perplexityChat = (): Promise<Protocol> => hosted("PERPLEXITY_CHAT");
-export const zaiChat = (): Promise<Protocol> => hosted("ZAI_CHAT");
+export const cerebrasChat = (): Promise<Protocol> => chat("CEREBRAS_CHAT");
+export const minimaxChat = (): Promise<Protocol> => chat("MINIMAX_CHAT");
+export const moonshotChat = (): Promise<Protocol> => chat("MOONSHOT_CHAT");
+export const perplexityChat = (): Promise<Protocol> => chat("PERPLEXITY_CHAT");
+export const zaiChat = (): Promise<Protocol> => chat("ZAI_CHAT");
 export const bedrockChat = (): Promise<Protocol> => onBedrock(chat("BEDROCK_CHAT"));
 export const bedrockResponses = (): Promise<Protocol> => onBedrock(responses("BEDROCK_RESPONSES"));
 export const bedrockMessages = async (): Promise<Protocol> =>

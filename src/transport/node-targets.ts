@@ -116,5 +116,5 @@ function routedTarget({ href, origin, host, hostname, port, protocol, pathname, 
 
 /** In a URL, an IPv6 address is in brackets. */
 function withoutBrackets(hostname: string): string {
-  return hostname.replace(/^\[(.*)\]$/, "$1");
+  return hostname.startsWith("[") ? hostname.slice(1, -1) : hostname;
 }
