@@ -54,10 +54,10 @@ export function displayPath() {
   return ["/usr/bin/Xvfb"].find((path) => existsSync(path));
 }
 
-/** Writes what a profile of Firefox starts with. */
-export function writeFirefoxProfile(folder) {
+/** Writes the preferences that a profile of Firefox starts with. */
+export function writeFirefoxProfile(folder, more = {}) {
   mkdirSync(folder, { recursive: true });
-  const lines = Object.entries(FIREFOX_PREFERENCES).map(
+  const lines = Object.entries({ ...FIREFOX_PREFERENCES, ...more }).map(
     ([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`,
   );
   writeFileSync(join(folder, "user.js"), lines.join(""));
