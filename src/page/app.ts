@@ -97,8 +97,8 @@ export class App {
     this.#thread = this.#threadOf(chat);
     this.#announcer.open(chat.snapshot);
     this.#leave = chat.subscribe(() => this.#render());
-    this.#composer.open(id);
     if (left.id !== id && isEmpty(left)) this.#composer.forget(left.id);
+    this.#composer.open(id, idIn(location.hash) === id);
     this.#sidebar.select(id);
     this.#render();
     this.#follower.follow();
@@ -138,7 +138,10 @@ export class App {
 
   #send(content: MessageContent): void {
     const { chat } = this.#thread;
-    if (idIn(location.hash) !== chat.id) history.replaceState(null, "", addressOf(chat.id));
+    if (idIn(location.hash) !== chat.id) {
+      history.replaceState(null, "", addressOf(chat.id));
+      this.#composer.begun();
+    }
     this.#follower.follow();
     void this.#doing(chat.send(content));
   }

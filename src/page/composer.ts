@@ -27,6 +27,8 @@ export class Composer {
   readonly #events: ComposerEvents;
   #mode: ComposerMode = "send";
   #chat = "";
+  /** Where the text that was begun is kept. */
+  #draft = "";
 
   constructor(events: ComposerEvents) {
     this.#events = events;
@@ -45,16 +47,27 @@ export class Composer {
     this.#text.addEventListener("input", () => this.#changed());
   }
 
-  /** Shows the text that was begun in a conversation. */
-  open(chat: string): void {
+  /**
+   * Shows the text that was begun in a conversation. One that is not in the address gets another id with each load of
+   * the page, so its text has a place of its own.
+   */
+  open(chat: string, isInAddress: boolean): void {
     this.#chat = chat;
-    this.#text.value = sessionStorage.getItem(draftOf(chat)) ?? "";
+    this.#draft = draftOf(isInAddress ? chat : "");
+    this.#text.value = sessionStorage.getItem(this.#draft) ?? "";
     this.#tray.open(chat);
+  }
+
+  /** The conversation is in the address now. */
+  begun(): void {
+    sessionStorage.removeItem(this.#draft);
+    this.#draft = draftOf(this.#chat);
   }
 
   /** Drops the text and the attachments of a conversation that no one comes back to. */
   forget(chat: string): void {
-    sessionStorage.removeItem(draftOf(chat));
+    if (chat === this.#chat) this.#text.value = "";
+    sessionStorage.removeItem(chat === this.#chat ? this.#draft : draftOf(chat));
     this.#tray.forget(chat);
   }
 
@@ -85,8 +98,8 @@ export class Composer {
   #changed(): void {
     const { value, style } = this.#text;
     this.#button.disabled = this.#mode === "send" && !this.#canSend;
-    if (value === "") sessionStorage.removeItem(draftOf(this.#chat));
-    else sessionStorage.setItem(draftOf(this.#chat), value);
+    if (value === "") sessionStorage.removeItem(this.#draft);
+    else sessionStorage.setItem(this.#draft, value);
     if (CSS.supports("field-sizing", "content")) return;
     style.height = "auto";
     style.height = `${this.#text.scrollHeight}px`;

@@ -304,6 +304,23 @@ describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})
     expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(code);
   });
 
+  test("a text that was begun in a new conversation is there after a reload, and only there", async () => {
+    await using site = await siteWith([{ text: "Hi" }]);
+    const { page } = site;
+    const text = () => messageBox(page).inputValue();
+    await messageBox(page).fill("The first thou");
+    await page.reload();
+    await page.getByText("What would you like to know?").waitFor();
+    expect(await text()).toBe("The first thou");
+    await page.getByRole("button", { name: "New conversation" }).click();
+    await expect.poll(text).toBe("");
+    await say(page, "Hello");
+    await completed(page, "Hi");
+    await page.getByRole("button", { name: "New conversation" }).click();
+    await page.getByText("What would you like to know?").waitFor();
+    expect(await text()).toBe("");
+  });
+
   test("a text that was begun is there after a reload, and an empty one is not sent", async () => {
     await using site = await siteWith([{ text: "Hi" }]);
     const { page, provider } = site;
