@@ -162,7 +162,9 @@ export class Engine implements AsyncDisposable {
   /** Opens a tab, which is the page from then on. Resolves with a function that goes back to the tab before. */
   async openTab(url: string): Promise<() => Promise<void>> {
     const before = await this.#line.send("GetWindowHandle", {});
-    const { handle } = (await this.#line.send("NewWindow", { type: this.name === "webkit" ? "window" : "tab" })) as { readonly handle: string };
+    const { handle } = (await this.#line.send("NewWindow", { type: this.name === "webkit" ? "window" : "tab" })) as {
+      readonly handle: string;
+    };
     await this.#line.send("SwitchToWindow", { handle });
     await this.show(url);
     return async () => void (await this.#line.send("SwitchToWindow", { handle: before }));
