@@ -58,6 +58,8 @@ export class ChatDecoder implements Decoder {
   #anyReasoning = false;
   #anyAnnotation = false;
   #anyCallList = false;
+  /** The length of the text that came in messages, not in deltas. */
+  #messagesLength = 0;
   #named = false;
 
   constructor(facts: ReplyFacts, dialect: ChatDialect) {
@@ -150,6 +152,8 @@ export class ChatDecoder implements Decoder {
     // Some servers send the complete message so far with every delta.
     if (message && (choice.finish_reason || !delta || Object.keys(delta).length === 0))
       this.#readMessage(message, chunks);
+    // The form of text completions.
+    if (choice.text && !delta && !message) this.#addText(textIn(choice.text), chunks);
     // Some servers send `""` or the word `null` on every chunk.
     const reason = choice.finish_reason && textIn(choice.finish_reason);
     if (reason && reason !== "null") this.#facts.rawFinishReason = laterReason(this.#facts.rawFinishReason, reason);
@@ -168,17 +172,21 @@ export class ChatDecoder implements Decoder {
     const emitted = this.#text.toString();
     const text = messageText(content) + textIn(refusal);
     const isAgain = emitted !== "" && text.startsWith(emitted);
+    const isOther = emitted !== "" && !isAgain && !isOneText(emitted, text);
+    // Some servers send messages instead of deltas: the text so far, or the next piece of it.
+    const isPiece = emitted === "" || (isOther && emitted.length === this.#messagesLength);
     if (refusal) this.#refused = true;
-    this.#lostText ||= emitted !== "" && !isAgain && !isOneText(emitted, text) && isRestored(emitted, text);
+    this.#lostText ||= isOther && !isPiece && isRestored(emitted, text);
     this.#readDelta(
       {
         ...(this.#anyReasoning ? {} : message),
         ...(!this.#media.any && { audio, images }),
-        ...(emitted === "" ? { content, refusal } : { content: isAgain ? text.slice(emitted.length) : "" }),
+        ...(isPiece ? { content, refusal } : { content: isAgain ? text.slice(emitted.length) : "" }),
         ...(!this.#anyAnnotation && { annotations }),
       },
       chunks,
     );
+    this.#messagesLength += this.#text.length - emitted.length;
     if (this.#calls) return;
     this.#readToolCalls(tool_calls, chunks, true);
     this.#readOnlyCall(function_call, chunks);
@@ -234,8 +242,8 @@ export class ChatDecoder implements Decoder {
 
   #readPart(part: WirePart, chunks: MessageChunk[]): void {
     this.#replay.addPart(part);
-    if (part.type === "thinking") {
-      const { thinking } = part;
+    if (part.type === "thinking" || part.type === "reasoning") {
+      const thinking = part.thinking ?? part.text;
       const text =
         typeof thinking === "string"
           ? thinking
@@ -243,8 +251,10 @@ export class ChatDecoder implements Decoder {
               .map((piece) => textIn(piece?.text))
               .join("");
       this.#addReasoning(text, "thinking", chunks);
-    } else if (part.type === "text") this.#addText(textIn(part.text), chunks);
-    else {
+    } else if (isTextPart(part)) {
+      if (part.refusal) this.#refused = true;
+      this.#addText(partText(part), chunks);
+    } else {
       const medium = mediaIn({ ...part });
       if (medium) this.#media.add(medium, chunks);
     }
@@ -317,6 +327,13 @@ export class ChatDecoder implements Decoder {
 function messageText(content: WireDelta["content"]): string {
   if (typeof content === "string") return content;
   return listIn(content)
-    .map((part) => (part?.type === "text" ? textIn(part.text) : ""))
+    .map((part) => (part && isTextPart(part) ? partText(part) : ""))
     .join("");
 }
+
+/** Gateways give the parts of Responses, and parts without a type. */
+function isTextPart({ type, text }: WirePart): boolean {
+  return type === "text" || type === "output_text" || type === "refusal" || (!type && typeof text === "string");
+}
+
+const partText = ({ text, refusal }: WirePart): string => textIn(text ?? refusal);

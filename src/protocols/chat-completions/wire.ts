@@ -27,6 +27,7 @@ export interface WireChoice {
   readonly index?: Nullable<number>;
   readonly delta?: Nullable<WireDelta>;
   readonly message?: Nullable<WireDelta>;
+  readonly text?: unknown;
   readonly finish_reason?: Nullable<string>;
   /** OpenRouter: the provider behind it failed. */
   readonly error?: unknown;
@@ -85,6 +86,7 @@ export interface ReasoningDetail {
 export interface WirePart {
   readonly type?: string;
   readonly text?: string | null;
+  readonly refusal?: string | null;
   readonly thinking?: readonly WirePart[] | string | null;
 }
 

@@ -52,7 +52,7 @@ export function firstAnswer<T extends { readonly index?: number | string | null 
   answers: readonly (T | null | undefined)[] | null | undefined,
 ): T | undefined {
   const all = listIn(answers);
-  const first = objectIn(all[0]);
+  const first = objectIn(all[0] ?? all.find((answer) => answer));
   if (!Number(first?.index ?? 0)) return first;
   return all.find((answer) => answer?.index !== undefined && Number(answer?.index) === 0) ?? undefined;
 }

@@ -1,0 +1,81 @@
+/** Text and thinking in the places where gateways put them: a reply that reads `stop` has all of its text. */
+
+import type { AssistantMessage } from "cloudllm";
+import { describe, expect, test } from "vitest";
+import { events, useRequestRecorder } from "../support/sent-requests.ts";
+
+const recorder = useRequestRecorder();
+
+const choice = (fields: object) => ({ id: "c", choices: [{ index: 0, ...fields }] });
+const end = choice({ delta: {}, finish_reason: "stop" });
+const streamed = (...list: readonly object[]) =>
+  recorder.replied("compatible", "m", `${events(...list)}data: [DONE]\n\n`);
+const complete = (fields: object) =>
+  recorder.replied("compatible", "m", JSON.stringify(choice({ ...fields, finish_reason: "stop" })), { whole: true });
+
+describe("parts of the content", () => {
+  test.each<readonly [string, readonly object[], Partial<AssistantMessage>]>([
+    ["of Responses", [{ type: "output_text", text: "Hi" }], { content: "Hi", finishReason: "stop" }],
+    ["without a type", [{ text: "Hi" }, { type: null, text: "!" }], { content: "Hi!", finishReason: "stop" }],
+    ["a refusal", [{ type: "refusal", refusal: "No." }], { content: "No.", finishReason: "refusal" }],
+    [
+      "thinking as text",
+      [
+        { type: "reasoning", text: "hm" },
+        { type: "thinking", text: "?" },
+        { type: "text", text: "Hi" },
+      ],
+      { content: "Hi", reasoning: "hm?", finishReason: "stop" },
+    ],
+    [
+      "a part of another kind",
+      [
+        { type: "reference", reference_ids: [1] },
+        { type: "text", text: "Hi" },
+      ],
+      { content: "Hi" },
+    ],
+  ])("%s", async (_name, content, expected) => {
+    expect(await streamed(choice({ delta: { content } }), end)).toMatchObject(expected);
+    expect(await complete({ message: { content } })).toMatchObject(expected);
+    // A repetition at the end adds nothing.
+    const again = choice({ delta: {}, message: { content }, finish_reason: "stop" });
+    expect(await streamed(choice({ delta: { content } }), again)).toMatchObject(expected);
+  });
+});
+
+describe("messages instead of deltas", () => {
+  const message = (content: string, more: object = {}) => choice({ message: { content }, ...more });
+  const over = { finish_reason: "stop" };
+  test.each([
+    ["piece by piece", [message("Hi"), message(" you"), message("!"), message("", over)], "Hi you!"],
+    ["the text so far", [message("Hi"), message("Hi you"), message("Hi you!"), message("Hi you!", over)], "Hi you!"],
+    [
+      "next to deltas, the text so far",
+      [
+        choice({ delta: { content: "Hi" }, message: { content: "Hi" } }),
+        choice({ delta: { content: " you" }, message: { content: "Hi you" } }),
+        choice({ delta: {}, message: { content: "Hi you" }, ...over }),
+      ],
+      "Hi you",
+    ],
+    ["after deltas, the text with spaces", [choice({ delta: { content: "Hi" } }), message(" Hi ", over)], "Hi"],
+  ])("%s", async (_name, list, content) => {
+    expect(await streamed(...list)).toMatchObject({ content, finishReason: "stop" });
+  });
+});
+
+test("the text of a text completion", async () => {
+  expect(await streamed(choice({ text: "Hi" }), choice({ text: "!", finish_reason: "stop" }))).toMatchObject({
+    content: "Hi!",
+  });
+  expect(await complete({ text: "Hi" })).toMatchObject({ content: "Hi", finishReason: "stop" });
+});
+
+test("a choice after an empty one", async () => {
+  const [first] = choice({ delta: { content: "Hi" } }).choices;
+  expect(await streamed({ id: "c", choices: [null, first] }, end)).toMatchObject({
+    content: "Hi",
+    finishReason: "stop",
+  });
+});
