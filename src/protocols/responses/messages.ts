@@ -3,7 +3,7 @@
 import { SendError } from "../../contract/errors.ts";
 import type { AssistantTurn, ContentPart, Message } from "../../contract/message.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
-import { wellFormedJson } from "../../platform/json-text.ts";
+import { isJson, wellFormedJson } from "../../platform/json-text.ts";
 import { type Attachment, dataUrlOf, inlined } from "../common/attachments.ts";
 import { completeMedia, withMovedMedia } from "../common/media-history.ts";
 import { wellFormed } from "../common/message-text.ts";
@@ -144,10 +144,15 @@ function callItem({ id: _id, status: _status, ...item }: JsonObject, sent: SentC
   return {
     ...item,
     ...(sent && { call_id: sent.id, name: sent.name }),
-    ...(typeof item.arguments === "string"
+    ...(typeof item.arguments === "string" && (!sent || isObjectJson(item.arguments))
       ? { arguments: wellFormedJson(item.arguments) }
       : sent && item.type === "function_call" && { arguments: argumentsJson(sent.call) }),
   };
+}
+
+/** Returns whether arguments are in the form that a server takes back: forms of gateways are not. */
+function isObjectJson(json: string): boolean {
+  return json.trimStart().startsWith("{") && isJson(json);
 }
 
 function isUnchanged(

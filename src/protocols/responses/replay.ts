@@ -35,11 +35,14 @@ const INPUT_FIELDS: Readonly<Record<string, readonly string[]>> = {
   compaction: ["id", "encrypted_content"],
 };
 
-/** The fields of each type of part in a message. Log probabilities stay out. */
-const PART_FIELDS: Readonly<Record<string, readonly string[]>> = {
+/** The fields of each type of part in a message. Log probabilities stay out. The first field is required. */
+const PART_FIELDS: Readonly<Record<string, readonly [string, ...string[]]>> = {
   output_text: ["text", "annotations"],
   refusal: ["refusal"],
 };
+
+/** The types under which gateways send text. */
+const TEXT_TYPES: readonly unknown[] = ["text", undefined, null];
 
 /** Types whose `null` fields may be omitted. */
 const NULL_IS_ABSENT = ["message", "reasoning", "function_call", "custom_tool_call"];
@@ -51,8 +54,13 @@ export function inputForm(item: ResponseItem): JsonObject {
   if (fields === undefined) return item;
   const kept = picked(item, fields);
   const form = NULL_IS_ABSENT.includes(type) ? withoutNulls(kept) : kept;
-  if (type === "message") return { ...form, content: partsOf(item) };
-  return type === "reasoning" ? { ...form, summary: item.summary ?? [] } : form;
+  // Some gateways leave the role out.
+  if (type === "message") return { ...form, role: "assistant", content: partsOf(item) };
+  return type === "reasoning" ? { ...form, summary: objectsIn(item.summary).filter(hasText) } : form;
+}
+
+function hasText({ text }: ResponseItem): boolean {
+  return typeof text === "string";
 }
 
 /** Returns whether a message has content that can go back. */
@@ -61,12 +69,16 @@ export function hasContent(item: ResponseItem): boolean {
 }
 
 function partsOf({ content }: ResponseItem): readonly JsonObject[] {
-  const parts = (Array.isArray(content) ? content : []) as readonly (ResponseItem | null)[];
-  return parts.flatMap((part) => {
-    const type = String(part?.type);
+  return objectsIn(content).flatMap((part) => {
+    const type = TEXT_TYPES.includes(part.type) ? "output_text" : String(part.type);
     const fields = Object.hasOwn(PART_FIELDS, type) ? PART_FIELDS[type] : undefined;
-    return part && fields ? [withoutNulls(picked(part, fields))] : [];
+    return fields && typeof part[fields[0]] === "string" ? [{ ...withoutNulls(picked(part, fields)), type }] : [];
   });
+}
+
+function objectsIn(list: unknown): readonly ResponseItem[] {
+  const all = (Array.isArray(list) ? list : []) as readonly (ResponseItem | null)[];
+  return all.filter((one) => one !== null);
 }
 
 function picked(item: JsonObject, fields: readonly string[]): JsonObject {
