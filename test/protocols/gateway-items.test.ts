@@ -55,7 +55,7 @@ test.each<readonly [string, readonly unknown[], unknown]>([
   const next = reply.toolCalls.map(({ id }) => ({ role: "tool", toolCallId: id, content: "x" }) as const);
   const answer = next.length > 0 ? next : "two";
   await session.sendMessage(answer);
-  expect((recorder.requests.at(-1)?.body.input as readonly unknown[]).at(-2)).toEqual(sent);
+  expect(recorder.requests.at(-1)?.body).toMatchObject({ input: expect.arrayContaining([sent]) });
 
   await using strict = await startProviderServer([{ body: new TextEncoder().encode(body) }, { text: "ok" }], {
     strict: true,
@@ -63,4 +63,23 @@ test.each<readonly [string, readonly unknown[], unknown]>([
   const again = new LLMSession({ client: clientAt(strict.origin, "openai", "gpt-5") });
   await again.sendMessage("one");
   expect((await again.sendMessage(answer)).content).toBe("ok");
+});
+
+test.each<readonly [string, readonly object[], readonly object[]]>([
+  ["an empty part", [{}, { text: "Hi" }, { thought: true }], [{ text: "Hi" }]],
+  ["a part of nulls", [{ text: null, functionCall: null }, { text: "Hi" }], [{ text: "Hi" }]],
+  [
+    "a signature without text",
+    [{ text: "Hi" }, { thoughtSignature: "c2ln" }],
+    [{ text: "Hi" }, { text: "", thoughtSignature: "c2ln" }],
+  ],
+])("Gemini: %s", async (_name, parts, sent) => {
+  const body = events({ candidates: [{ content: { role: "model", parts }, finishReason: "STOP" }] });
+  await using strict = await startProviderServer([{ body: new TextEncoder().encode(body) }, { text: "ok" }], {
+    strict: true,
+  });
+  const session = new LLMSession({ client: clientAt(strict.origin, "gemini", "gemini-3-pro") });
+  expect((await session.sendMessage("one")).content).toBe("Hi");
+  expect((await session.sendMessage("two")).content).toBe("ok");
+  expect(strict.requests.at(-1)?.body).toMatchObject({ contents: [{}, { role: "model", parts: sent }, {}] });
 });

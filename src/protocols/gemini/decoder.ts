@@ -146,10 +146,10 @@ export class GeminiDecoder implements Decoder {
     else if (part.inlineData || part.fileData) {
       const kept = this.#media.read(part, chunks);
       if (kept) this.#addPart(kept);
-    } else {
+    } else if (hasData(part)) {
       this.#addPart(part);
       this.#calls.readProviderTool(part, chunks);
-    }
+    } else this.#readText({ ...part, text: "" }, "", chunks);
   }
 
   #addPart(part: GeminiPart): void {
@@ -186,6 +186,11 @@ export class GeminiDecoder implements Decoder {
 
 function isPlainText({ text, thoughtSignature }: GeminiPart): boolean {
   return text !== undefined && !thoughtSignature;
+}
+
+/** Returns whether a part holds anything. Requests with one that does not are refused. */
+function hasData({ text: _text, thought: _thought, thoughtSignature: _signature, ...data }: GeminiPart): boolean {
+  return Object.values(data).some((value) => value !== null);
 }
 
 /** Returns whether a part holds more than the turn's text. */
