@@ -76,7 +76,8 @@ describe("Anthropic", () => {
 describe("Responses", () => {
   const reasoning = { type: "reasoning", id: "rs_1", summary: [], encrypted_content: "gAAAA+/=" };
   const call = { type: "function_call", id: "fc_1", call_id: "call_1", name: "look", arguments: '{"at":"x"}' };
-  const message = { type: "message", id: "msg_1", content: [{ type: "output_text", text: "So:", annotations: [] }] };
+  const content = [{ type: "output_text", text: "So:", annotations: [] }];
+  const message = { type: "message", id: "msg_1", role: "assistant", content };
   const done = (item: object, output_index: number) => ({
     type: "response.output_item.done",
     output_index,

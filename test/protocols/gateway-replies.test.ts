@@ -144,6 +144,11 @@ describe("an error next to choices is not the end of a reply", () => {
     expect([failure.kind, failure.code, failure.partial?.content]).toEqual([kind, code, "Hi"]);
   });
 
+  test("the wait in Google's words", async () => {
+    const error = { message: "Quota exceeded. Please retry in 30.5s.", code: 429 };
+    expect(await failureOf("compatible", chat({ error }))).toMatchObject({ kind: "rateLimit", retryAfterMs: 30_500 });
+  });
+
   test("codes that are not errors", async () => {
     const fine = { code: 0, message: "Success", base_resp: { status_code: 0, status_msg: "" } };
     const body = chat({ ...chunk({ content: "Hi" }), ...fine }, { ...stop, ...fine });

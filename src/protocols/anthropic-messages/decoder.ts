@@ -11,6 +11,7 @@ import type { ReplyFacts } from "../../stream/reply-facts.ts";
 import { callDelta } from "../common/call-delta.ts";
 import { errorOf, isError, isForeignError } from "../common/error-kinds.ts";
 import { brokenOffError, finishReasonOf, laterReason } from "../common/finish-reasons.ts";
+import { JsonProgress } from "../common/json-progress.ts";
 import { mediaChunk, mediaIn } from "../common/media-decoding.ts";
 import type { ThinkingPlace } from "../common/thinking-place.ts";
 import { toolCallOf } from "../common/tool-call-arguments.ts";
@@ -273,6 +274,12 @@ export class AnthropicDecoder implements Decoder {
     this.#emitCall(block, id, name, args, chunks);
   }
 
+  /** Ends the calls whose last event is missing, as some servers leave it out, in a reply that ended for its calls. */
+  #endCompleteCalls(chunks: MessageChunk[]): void {
+    for (const [index, { type, text }] of this.#open)
+      if (type === "tool_use" && new JsonProgress(text.toString()).isComplete) this.#end(index, chunks);
+  }
+
   #emitBareCall(chunks: MessageChunk[]): void {
     const block = this.#bareCall;
     const { id, name } = block?.begun ?? {};
@@ -293,6 +300,7 @@ export class AnthropicDecoder implements Decoder {
     const failure = known ? undefined : brokenOffError(raw);
     if (failure) throw failure;
     const reason = known ?? "unknown";
+    if (reason === "toolCalls") this.#endCompleteCalls(chunks);
     const bare = reason === "length" || reason === "refusal" ? this.#bareCall : undefined;
     const cut = this.#brokenCall ?? bare ?? [...this.#open.values()].find(({ type }) => type === "tool_use");
     if (cut) {

@@ -129,7 +129,7 @@ export class ToolCallTracker {
   #markedCallOf(piece: ToolCallPiece): OpenCall | undefined {
     const { id, index } = piece;
     const latest = index === undefined ? this.#calls.at(-1) : this.#byIndex.get(index);
-    if (!id) return latest && !this.#isAnother(piece, latest) ? latest : undefined;
+    if (!id) return latest ? (this.#isAnother(piece, latest) ? undefined : latest) : this.#openCallOf(piece);
     const known = this.#byId.get(id);
     if (known) {
       // Of two calls with one id, the piece belongs to that at its index.
@@ -146,6 +146,12 @@ export class ToolCallTracker {
     // A call that still lacks the provider's id gets it now; at the index of one that has another id begins a new call.
     const isUnnamed = index !== undefined && latest && (latest.id === "" || latest.madeUpId);
     return isUnnamed && !this.#isAnother(piece, latest) ? latest : undefined;
+  }
+
+  /** Some servers count the pieces of a call under another index than its beginning. */
+  #openCallOf({ name, argumentsDelta }: ToolCallPiece): OpenCall | undefined {
+    const last = this.#calls.at(-1);
+    return last && !name && last.name !== "" && argumentsDelta !== "" && !isComplete(last) ? last : undefined;
   }
 
   /** Whether a piece that has the marks of a call begins one of its own. */

@@ -90,8 +90,8 @@ function unreadable(what: string, value: unknown): SendError {
 
 /**
  * Returns the arguments of a function call, which come as an object or as JSON. Missing arguments and `null` are an
- * empty object. Two forms of gateways have one meaning: JSON within a JSON string, and `{}` before the arguments, which
- * is the empty object of Anthropic's first event.
+ * empty object. Three forms of gateways have one meaning: JSON within a JSON string, the arguments twice in a row, and
+ * `{}` before the arguments, which is the empty object of Anthropic's first event.
  * @throws {SyntaxError} when they are not JSON, not an object, or nested too deep to be sent back
  */
 export function argumentsIn(value: unknown): Readonly<Record<string, unknown>> {
@@ -106,5 +106,6 @@ export function argumentsIn(value: unknown): Readonly<Record<string, unknown>> {
 function parsedArguments(json: string): unknown {
   const text = json.trim();
   if (text === "") return {};
-  return parseExact(/^\{\}\s*\{/.test(text) ? text.slice(2) : text);
+  const half = text.slice(0, text.length / 2);
+  return parseExact(half.endsWith("}") && text === half + half ? half : text.replace(/^\{\}\s*(?=\{)/, ""));
 }

@@ -1,0 +1,103 @@
+/** Calls whose pieces a server marks or ends in its own way: each is delivered once, whole, and never under half a name. */
+
+import { describe, expect, test } from "vitest";
+import { events, useRequestRecorder } from "../support/sent-requests.ts";
+
+const recorder = useRequestRecorder();
+
+describe("Chat Completions", () => {
+  const pieces = (...tool_calls: readonly object[]) => ({ id: "c", choices: [{ index: 0, delta: { tool_calls } }] });
+  const end = { id: "c", choices: [{ index: 0, delta: {}, finish_reason: "tool_calls" }] };
+  const piece = (index: number, args: string, begun: object = {}) => ({
+    index,
+    ...("id" in begun && { id: begun.id }),
+    function: { ...("name" in begun && { name: begun.name }), arguments: args },
+  });
+  const look = { id: "a", name: "look" };
+  const again = { id: "b", name: "look" };
+
+  test.each<readonly [string, readonly object[], readonly object[]]>([
+    [
+      "its beginning and its first piece in one event",
+      [pieces(piece(0, "", look), piece(0, ' {"')), pieces(piece(0, 'at":1}'))],
+      [{ ...look, arguments: { at: 1 } }],
+    ],
+    [
+      "another index than that of its beginning, which is taken",
+      [
+        pieces(piece(0, '{"at":1}', look)),
+        pieces(piece(0, "", again)),
+        pieces(piece(1, '{"at"')),
+        pieces(piece(1, ":2}")),
+      ],
+      [
+        { ...look, arguments: { at: 1 } },
+        { ...again, arguments: { at: 2 } },
+      ],
+    ],
+    [
+      "another index than that of its beginning",
+      [pieces(piece(2, "", look)), pieces(piece(1, '{"at":1}'))],
+      [{ ...look, arguments: { at: 1 } }],
+    ],
+    [
+      "its arguments twice",
+      [pieces(piece(0, "", look)), pieces(piece(0, '{"at":1}')), pieces(piece(0, '{"at":1}'))],
+      [{ ...look, arguments: { at: 1 } }],
+    ],
+    [
+      "pieces, and then its arguments again",
+      [pieces(piece(0, '{"at"', look)), pieces(piece(0, ":1}")), pieces(piece(0, '{"at":1}'))],
+      [{ ...look, arguments: { at: 1 } }],
+    ],
+    [
+      "pieces before its name, at the index after a complete call",
+      [pieces(piece(0, "{}", look)), pieces(piece(1, '{"at"')), pieces(piece(1, ":2}", again))],
+      [
+        { ...look, arguments: {} },
+        { ...again, arguments: { at: 2 } },
+      ],
+    ],
+  ])("a call with %s", async (_name, list, toolCalls) => {
+    const body = `${events(...list, end)}data: [DONE]\n\n`;
+    expect((await recorder.replied("compatible", "m", body)).toolCalls).toEqual(toolCalls);
+  });
+});
+
+describe("Anthropic, without the event that ends a block", () => {
+  const begun = (index: number, id: string) => ({
+    type: "content_block_start",
+    index,
+    content_block: { type: "tool_use", id, name: "look", input: {} },
+  });
+  const piece = (index: number, partial_json: string) => ({
+    type: "content_block_delta",
+    index,
+    delta: { type: "input_json_delta", partial_json },
+  });
+  const body = (stop_reason: string, ...list: readonly object[]) =>
+    events(
+      { type: "message_start", message: { id: "m", content: [] } },
+      ...list,
+      { type: "message_delta", delta: { stop_reason } },
+      { type: "message_stop" },
+    );
+
+  test("the calls of a reply that ended for them are delivered", async () => {
+    const list = [begun(0, "a"), piece(0, '{"at":1}'), begun(1, "b"), piece(1, '{"at"'), piece(1, ":2}")];
+    expect((await recorder.replied("claude", "m", body("tool_use", ...list))).toolCalls).toEqual([
+      { id: "a", name: "look", arguments: { at: 1 } },
+      { id: "b", name: "look", arguments: { at: 2 } },
+    ]);
+  });
+
+  test.each([
+    ["half arguments", "tool_use", '{"at":'],
+    ["no arguments", "tool_use", ""],
+    ["a limit", "max_tokens", '{"at":1}'],
+    ["another end", "end_turn", '{"at":1}'],
+  ])("a call with %s is cut", async (_name, reason, json) => {
+    const failed = recorder.replied("claude", "m", body(reason, begun(0, "a"), piece(0, json)));
+    await expect(failed).rejects.toMatchObject({ kind: "truncated", partial: { toolCalls: [] } });
+  });
+});
