@@ -8,11 +8,11 @@ import { bundledSize } from "../support/bundled-size.ts";
 const BUILT = fileURLToPath(new URL("../../dist/index.js", import.meta.url));
 
 /**
- * In kB: all in one file, and the files before the first call where the bundler splits. Measured: 78.3 and 58.7, 71.8
+ * In kB: all in one file, and the files before the first call where the bundler splits. Measured: 78.5 and 58.7, 71.9
  * and 59.1, 76.9 and 57.0, 76.5 and 56.5.
  */
 const LIMITS = [
-  ["OpenAIClient", 78.5, 58.9],
+  ["OpenAIClient", 78.8, 58.9],
   ["CompatibleClient", 72, 59.3],
   ["ClaudeClient", 77.2, 57.2],
   ["GeminiClient", 76.7, 56.7],
