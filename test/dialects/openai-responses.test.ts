@@ -221,12 +221,22 @@ describe("the end", () => {
     }
   });
 
-  test("of a refusal that comes after the head is an error in band", async () => {
-    const opensAfter = new Gate();
-    const { handle } = testGateway([{ refusal: { status: 500 }, opensAfter }], { headersWithinMs: 0 });
-    const response = await handle(ask("responses", { input: "Hello", stream: true }));
-    opensAfter.open();
-    expect(response.status).toBe(200);
-    expect(await response.text()).toContain('"type":"error"');
-  });
+  test.each([
+    [500, "server_error"],
+    [429, "rate_limit_exceeded"],
+    [401, "invalid_prompt"],
+    [404, "invalid_prompt"],
+  ])(
+    "of a refusal that comes after the head (%i) is an error in band, and a lasting one is not tried again",
+    async (status, code) => {
+      const opensAfter = new Gate();
+      const { handle } = testGateway([{ refusal: { status }, opensAfter }], { headersWithinMs: 0 });
+      const response = await handle(ask("responses", { input: "Hello", stream: true }));
+      opensAfter.open();
+      expect(response.status).toBe(200);
+      const text = await response.text();
+      expect(text).toContain('"type":"error"');
+      expect(text).toContain(`"code":"${code}"`);
+    },
+  );
 });

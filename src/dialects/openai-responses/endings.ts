@@ -50,6 +50,10 @@ const CODES: Readonly<Partial<Record<SendErrorKind, string>>> = {
   contentFilter: "content_filter",
   invalidRequest: "invalid_prompt",
   unsupported: "invalid_prompt",
+  // A provider that refuses this server itself refuses it again.
+  authentication: "invalid_prompt",
+  permission: "invalid_prompt",
+  notFound: "invalid_prompt",
 };
 
 /** Returns the code of a failure. */
