@@ -1,20 +1,16 @@
 /** A reply that the log has no longer, from the conversation that the relay keeps. */
 
-import type { ChatHistory } from "../dialects/native/wire.ts";
+import type { AssistantMessage } from "../contract/message.ts";
 import { Feed } from "./feed.ts";
-import { isReply } from "./history.ts";
+import type { RunHead } from "./log.ts";
 
-/**
- * Returns a feed with the end of a run, for a viewer that missed it. `undefined` where the reply is not the last one of
- * the conversation, or is not complete.
- */
-export function recordedFeed(run: string, chat: string, { messages, ...last }: ChatHistory): Feed | undefined {
-  const message = messages.at(-1);
-  if (last.run !== run || message?.role !== "assistant" || message.interrupted || !isReply(message)) return undefined;
-  const feed = new Feed(
-    { id: run, chat, messageId: last.messageId },
-    { chunks: (chunks) => chunks, message: (shown) => shown, end: () => ({ type: "complete", message }) },
-  );
+/** Returns a feed with the end of a run, for a viewer that missed it. @param message as its viewers see it */
+export function recordedFeed(head: Pick<RunHead, "id" | "chat">, message: AssistantMessage): Feed {
+  const feed = new Feed(head, {
+    chunks: (chunks) => chunks,
+    message: (shown) => shown,
+    end: () => ({ type: "complete", message }),
+  });
   feed.open(message.provider, message.model);
   feed.finish({ type: "complete", message });
   return feed;

@@ -5,11 +5,13 @@ import { type Dialect, type DialectBody, type EncoderOf, jsonBody, type Route } 
 import { checkedRunId } from "../dialects/ids.ts";
 import { type ChatHistory, END_ID } from "../dialects/native/wire.ts";
 import { badRequest, notFound, Refusal } from "../dialects/refusal.ts";
+import { storedReply } from "../session/left-session.ts";
 import { LLMSession } from "../session/session.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
 import { ChatTitles, chatList } from "./chat-list.ts";
 import { corsHeaders, originRefusal, preflightResponse } from "./cors.ts";
 import { type EntryId, positionOf } from "./entry-id.ts";
+import { exposedMessage } from "./exposed-message.ts";
 import type { Feed } from "./feed.ts";
 import { type Answer, type Asked, handlerOf, type Shown, withHeaders } from "./handler.ts";
 import { exposedHistory } from "./history.ts";
@@ -213,11 +215,19 @@ class RelayServer {
     } catch (error) {
       if (!(error instanceof Refusal && error.status === 404)) throw error;
       if (!isNamed) return undefined;
-      const history = await this.#conversation(chat, caller);
-      const recorded = chat !== undefined && history && recordedFeed(run, chat, history);
+      const recorded = chat !== undefined && (await this.#recorded(run, chat, caller));
       if (!recorded) throw error;
       return recorded;
     }
+  }
+
+  /** Resolves with the end of the chat's last run; `undefined` where the conversation has no complete reply of it. */
+  async #recorded(run: string, chat: string, caller: Caller): Promise<Feed | undefined> {
+    const { sessions, policy, client } = this.#settings;
+    if (!sessions) return undefined;
+    const id = scopedChat(caller, chat);
+    const message = await storedReply({ store: sessions.store, id }, run, client);
+    return message && recordedFeed({ id: run, chat: id }, exposedMessage(message, policy.expose));
   }
 
   async #stop(route: Extract<Route, { readonly name: "stop" }>, call: Call): Promise<Response> {

@@ -9,20 +9,13 @@ import type { MessageStream } from "../stream/message-stream.ts";
 import { chunksSoFar } from "../stream/rest-of-reply.ts";
 import { Approvals, type Decision } from "./approvals.ts";
 import { resultChunk, type TurnReports } from "./execute-tool.ts";
-import { messagesOf, type TurnInput } from "./history.ts";
-import {
-  addSteps,
-  catchUp,
-  completed,
-  isOnlyResults,
-  recordsOfTurn,
-  type SeenTurn,
-  type TurnPlace,
-} from "./left-turn.ts";
+import { messagesOf, pendingCalls, type TurnInput } from "./history.ts";
+import { catchUp, completed, isOnlyResults, recordsOfTurn, type SeenTurn, type TurnPlace } from "./left-turn.ts";
 import { RepliesSoFar } from "./merge-replies.ts";
 import { type OpenOptions, toolsOf, turnDefaults } from "./options.ts";
 import type { SessionRecord } from "./record.ts";
 import { LLMSession, sessionOptionsOf, sessionParts } from "./session.ts";
+import { recordsIn, storageError } from "./session-log.ts";
 import type { ContinuedTurn } from "./turn.ts";
 
 /** A turn that another process has begun. */
@@ -86,9 +79,31 @@ export async function continueUnstored(
   const { history, answers } = conversation.state;
   const { provider, model } = session.client;
   conversation.record({ type: "said", messages: messagesOf(input, history, answers), asked: { provider, model } });
-  addSteps(conversation, turn.seen.steps);
   const place = catchUp(conversation, turn.seen);
   return place.type === "known" ? continued(session, setup, turn, place) : { type: "lost", why: place.why };
+}
+
+/**
+ * Resolves with the complete reply of the last turn; `undefined` where that has another name, or another end.
+ * @throws {SendError} kind `storage` when the store fails
+ */
+export async function storedReply(
+  { store, id }: Pick<OpenOptions, "store" | "id">,
+  turn: string,
+  client: OpenOptions["client"],
+): Promise<AssistantMessage | undefined> {
+  const stored = await recordsIn(store, id).catch((error: unknown) => {
+    throw storageError(error);
+  });
+  const records = recordsOfTurn(stored, turn);
+  const end = records?.at(-1);
+  if (!records || !end || stored.slice(stored.indexOf(end) + 1).some(changesHistory)) return undefined;
+  const outcome = endedOutcome(records, client, { steps: [] });
+  return outcome.type === "complete" ? outcome.message : undefined;
+}
+
+function changesHistory({ type }: SessionRecord): boolean {
+  return type === "said" || type === "cut" || type === "saved";
 }
 
 /** The parts of a session's options that its turns need. */
@@ -133,28 +148,32 @@ async function continued(
   return { type: "open", stream, chunks: [...chunksOfSteps(steps), ...(reply ? chunksSoFar(reply) : [])] };
 }
 
-/** Returns what became of a turn whose records have its end. */
+/** Returns what became of a turn whose records have its end: a reply, or calls that wait for an answer. */
 function endedOutcome(
   records: readonly SessionRecord[],
   client: OpenOptions["client"],
-  { steps: [first] }: SeenTurn,
+  { steps: [first] }: Pick<SeenTurn, "steps">,
 ): LeftOutcome {
   const end = records.at(-1);
-  const last = end?.type === "end" ? end.message : undefined;
-  if (!last || last.interrupted) return { type: "lost", why: "The turn has ended without a complete reply." };
   const messages = records.flatMap((record) => {
     if (record.type === "said") return record.messages;
     return record.type === "reply" || record.type === "result" ? [record.message] : [];
   });
+  const last = end?.type === "end" ? end.message : undefined;
+  const waits = end?.type === "end" && !last && pendingCalls(messages).length > 0;
   const hasAnswers = first !== undefined && isOnlyResults(first);
-  const steps = [...stepsOf(messages, client, hasAnswers), { reply: completed(last, client), results: [] }];
+  const ended = last && !last.interrupted ? [{ reply: completed(last, client), results: [] }] : [];
+  const steps = [...stepsOf(messages, client, hasAnswers), ...ended];
+  const final = steps.at(-1)?.reply;
+  if (!final || !(waits || ended.length > 0))
+    return { type: "lost", why: "The turn has ended without a complete reply." };
   const replies = new RepliesSoFar();
   for (const { reply } of steps) if (reply) replies.add(reply);
   const { provider, model } = client;
   const chunks = chunksOfSteps(steps);
   const fold = new Fold({ provider, model, attempts: [] });
   for (const chunk of chunks) fold.add(chunk);
-  const { finishReason, metrics, ...facts } = completed(last, client);
+  const { finishReason, metrics, ...facts } = final;
   const folded = { ...facts, ...fold.message("complete", () => metrics), finishReason };
   const hasResults = steps.some(({ results }) => results.length > 0);
   return { type: "complete", message: replies.merge(folded, undefined, hasResults), chunks };

@@ -37,34 +37,35 @@ export type TurnPlace =
   /** Going on could run a tool twice, or leave something out. */
   | { readonly type: "unknown"; readonly why: string };
 
-/** Adds the replies whose tools were seen to run, and the results, to a turn that no store has. */
-export function addSteps(conversation: Conversation, steps: readonly SeenStep[]): void {
-  for (const step of steps) {
-    if (step.results.length === 0) return; // the last one, which may have been cut
-    if (!isOnlyResults(step)) addReply(conversation, step.reply);
-    addResults(conversation, step.results);
-  }
-}
-
 /** Brings the turn under way to the state that its viewers have seen, where they have seen more than the store has. */
 export function catchUp(conversation: Conversation, { steps, begun }: SeenTurn): TurnPlace {
+  const place = addSeen(conversation, steps);
+  if (place.type === "unknown") return place;
+  const begunCall = place.calls.find(({ id }) => begun.has(id));
+  return begunCall ? unknown(`The tool ${begunCall.name} has begun, and has perhaps run.`) : place;
+}
+
+/** Adds the part of the turn that the store does not have. Returns the place behind it. */
+function addSeen(conversation: Conversation, steps: readonly SeenStep[]): TurnPlace {
   const turn = openTurn(conversation);
   const replies = turn.messages.flatMap((message) => (message.role === "assistant" ? [message.content] : []));
   const stored = steps[0] && isOnlyResults(steps[0]) ? ["", ...replies] : replies;
   const count = stored.length;
-  if (steps.length > count + 1) return unknown("The store lacks a reply whose tools have run.");
   for (const [at, { reply }] of steps.slice(0, count).entries()) {
     const text = stored[at] ?? "";
     const isSame = at === steps.length - 1 ? text.startsWith(reply.content) : text === reply.content;
     if (!isSame) return unknown("The store and the log do not have the same text.");
   }
   const last = steps[count - 1];
-  if (last && steps.length === count) addResults(conversation, last.results);
-  const broken = steps[count];
-  const place = broken ? breakOff(conversation, broken, begun) : betweenReplies(conversation);
-  if (place.type === "unknown") return place;
-  const begunCall = place.calls.find(({ id }) => begun.has(id));
-  return begunCall ? unknown(`The tool ${begunCall.name} has begun, and has perhaps run.`) : place;
+  if (last) addResults(conversation, last.results);
+  // A tool begins when the log has its call. A store that is slower may have neither the call nor the result.
+  for (const step of steps.slice(count)) {
+    if (callsOf(openTurn(conversation)).length > 0) return unknown("Results are missing that a later reply answers.");
+    if (step.results.length === 0) return breakOff(conversation, step.reply);
+    addReply(conversation, step.reply);
+    addResults(conversation, step.results);
+  }
+  return betweenReplies(conversation);
 }
 
 /** The viewers have seen no more of the turn's last reply than the store has. */
@@ -77,15 +78,11 @@ function betweenReplies(conversation: Conversation): TurnPlace {
 }
 
 /** The viewers have seen a part of a reply that the store does not have complete. */
-function breakOff(conversation: Conversation, { reply, results }: SeenStep, begun: ReadonlySet<string>): TurnPlace {
-  const turn = openTurn(conversation);
-  if (callsOf(turn).length > 0) return unknown("The store lacks results that the reply answers.");
-  if (results.length > 0) return unknown("The store lacks a reply whose tools have run.");
-  const { text: stored = "", media = [] } = turn.reply ?? {};
+function breakOff(conversation: Conversation, reply: AssistantMessage): TurnPlace {
+  const { text: stored = "", media = [] } = openTurn(conversation).reply ?? {};
   const { content, toolCalls } = reply;
   if (toolCalls.length > 0) {
     // No tool begins before its reply is complete: these calls are whole, and more may have been to come.
-    if (toolCalls.some(({ id }) => begun.has(id))) return unknown("A tool has begun, and has perhaps run.");
     addReply(conversation, reply);
     return { type: "known", calls: toolCalls };
   }

@@ -73,6 +73,44 @@ describe("a conversation that the server keeps", () => {
     expect((await relay.handle(get(`c/stream?run=${runId()}`))).status).toBe(404);
   });
 
+  test("has all words of a lost reply between whose parts tools ran", async () => {
+    const [store, log, run] = [new MemoryStore(), memoryLog(), runId()];
+    const options = { authorize, sessions: { store }, tools: [weather], onError: () => undefined };
+    const first = createRelay({ ...options, client: scriptedClient(CALLS_A_TOOL), log });
+    await read(await first.handle(post({ run, chat: "c", message: "How is it in Oslo?" })));
+    await vi.advanceTimersByTimeAsync(601_000); // the log keeps it for ten minutes
+    const relay = createRelay({ ...options, client: scriptedClient([]), log });
+    const back = await read(await relay.handle(get(`c/stream?run=${run}&after=1-1`)));
+    expect(back.at(-1)).toMatchObject({
+      type: "complete",
+      message: { content: "I look. It is clear.", toolCalls: [] },
+    });
+  });
+
+  test("has a call of a lost reply that waits for its answer", async () => {
+    const [store, log, run] = [new MemoryStore(), memoryLog(), runId()];
+    const options = { authorize, sessions: { store }, tools: [weather, { name: "ask" }], onError: () => undefined };
+    const client = scriptedClient([{ steps: [{ text: "I ask. " }, { toolCall: { name: "ask" } }] }]);
+    await read(await createRelay({ ...options, client, log }).handle(post({ run, chat: "c", message: "Go" })));
+    await vi.advanceTimersByTimeAsync(601_000);
+    const back = await read(await createRelay({ ...options, client, log }).handle(get(`c/stream?run=${run}`)));
+    const message = { content: "I ask. ", toolCalls: [{ name: "ask" }] };
+    expect(back.at(-1)).toMatchObject({ type: "complete", message });
+  });
+
+  test("does not show the reply before in the place of a lost one that brought nothing", async () => {
+    const [store, log, run] = [new MemoryStore(), memoryLog(), runId()];
+    const client = scriptedClient([{ text: "One." }, { refusal: { status: 500 } }]);
+    const options = { authorize, sessions: { store }, onError: () => undefined };
+    const first = createRelay({ ...options, client, log });
+    await read(await first.handle(post({ run: runId(), chat: "c", message: "Count" })));
+    const refused = await first.handle(post({ run, chat: "c", message: "Go on" }));
+    expect(refused.status).toBeGreaterThanOrEqual(500);
+    log.head = async () => undefined;
+    const relay = createRelay({ ...options, client: scriptedClient([]), log });
+    expect((await relay.handle(get(`c/stream?run=${run}`))).status).toBe(404);
+  });
+
   test("is written again from an earlier question on, edited or not", async () => {
     const store = new MemoryStore();
     const replies = ["One.", "Two.", "Two, edited.", "One, again.", "never"];

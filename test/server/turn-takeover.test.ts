@@ -110,6 +110,10 @@ const counting = (name = "weather") => {
   return { calls, tool };
 };
 
+/** A store that is slow to take replies. */
+const hasReply = (_what: keyof SessionStore, records: readonly SessionRecord[]) =>
+  records.some(({ type }) => type === "reply");
+
 const asks: ReplyScript = { steps: [{ text: "I look. " }, { toolCall: { name: "weather", arguments: { a: 1 } } }] };
 
 describe("a turn whose process is killed", () => {
@@ -174,6 +178,35 @@ describe("a turn whose process is killed", () => {
     expect([calls.length, client.calls.length]).toEqual([1, 0]);
     expect((await historyOf(relay)).map(({ role }) => role)).toEqual(["user", "assistant", "tool"]);
     expect((await scene.log.read(scene.run))?.end).toMatchObject({ error: { code: "producerLost" } });
+  });
+
+  test("while a tool runs whose call the store does not have keeps that call: the model learns that it has begun", async () => {
+    const running = new Gate();
+    const slow: Tool = { name: "weather", run: () => running.pass() };
+    const scene = await begun(scriptedClient([asks]), [slow], hasReply);
+    await isAt(running);
+    scene.kill();
+    const relay = scene.next(scriptedClient([]));
+    const viewer = await endIn(relay, scene.run);
+    expect(viewer.events.at(-1)).toMatchObject({ type: "failed", error: { kind: "truncated" } });
+    expect(await historyOf(relay)).toMatchObject([
+      { role: "user" },
+      { role: "assistant", content: "I look. ", toolCalls: [{ name: "weather" }] },
+      { role: "tool", isError: true },
+    ]);
+  });
+
+  test("after a tool has run whose call the store does not have keeps the result, and runs no tool again", async () => {
+    const { calls, tool } = counting();
+    const scene = await begun(scriptedClient([asks, { text: "never" }]), [tool], hasReply);
+    await vi.advanceTimersByTimeAsync(2_000); // the store is waited for
+    scene.kill();
+    const relay = scene.next(scriptedClient([{ text: "It is clear." }]));
+    const viewer = await endIn(relay, scene.run);
+    expect([viewer.text, viewer.events.at(-1)?.type]).toEqual(["I look. It is clear.", "complete"]);
+    expect(calls.length).toBe(1);
+    const roles = ["user", "assistant", "tool", "assistant"];
+    expect((await historyOf(relay)).map(({ role }) => role)).toEqual(roles);
   });
 
   test("while a tool runs that a user has allowed has a typed end, and does not run the tool again", async () => {
