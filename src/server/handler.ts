@@ -20,6 +20,7 @@ export interface AskedBody {
   getReader(): BodyReader;
 }
 
+/** The part of a reader of a `ReadableStream` that is used. */
 export interface BodyReader {
   read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
   cancel(): Promise<void>;
@@ -31,6 +32,7 @@ export interface Shown {
   readonly viewer: Viewer;
 }
 
+/** The answer to a request. */
 export type Answer = Response | Shown;
 
 /** A `Response` is known by its shape: a framework or a package may bring a class of its own. */

@@ -38,8 +38,8 @@ export interface RelayOptions extends PolicyOptions {
   /**
    * Maximum tokens and dollars of one turn: of the reply to a request, with those after its tools. The turn ends with
    * `finishReason: "budget"`. `sessions.budget` comes before it. A reply that continues the one at the end of its
-   * messages has none. A turn that another process continues
-   * counts the replies before, as far as the log or the store has their usage.
+   * messages has none. A turn that another process continues counts the replies before, as far as the log or the store
+   * has their usage.
    * @default no limit
    */
   readonly budget?: TurnBudget | undefined;

@@ -40,6 +40,7 @@ const END_RETRIES_MS = [250, 500, 1_000, 2_000, 4_000, 8_000, 15_000] as const;
  */
 type Phase = "idle" | "writing" | "resting" | "over";
 
+/** Appends the entries of one run to its log. */
 export class RunWriter {
   readonly #run: WrittenRun;
   readonly #now: () => number;

@@ -75,6 +75,7 @@ const FIRST_VIEWER_MS = 30_000;
 /** Viewers of a run that goes on elsewhere attach again after so long, in milliseconds. */
 const REATTACH_MS = 100;
 
+/** Produces one reply. */
 export class Run {
   readonly head: RunHead;
   readonly feed: Feed;

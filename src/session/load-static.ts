@@ -2,4 +2,5 @@
 
 import { TurnSource } from "./turn-source.ts";
 
+/** Resolves with the file. */
 export const loadTurnSource = async (): Promise<typeof import("./turn-source.ts")> => ({ TurnSource });

@@ -22,6 +22,7 @@ export interface ToolListener {
   onEnd(): void;
 }
 
+/** Runs the calls of one reply. */
 export class ToolRunner {
   readonly #tools: ReadonlyMap<string, Tool>;
   readonly #decisionOf: (call: ToolCall) => Decision;

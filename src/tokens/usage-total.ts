@@ -4,8 +4,9 @@ import { completeUsageOf, type ReplyUsage, type TokenUsage } from "../contract/u
 
 type Count = Exclude<keyof TokenUsage, "raw" | "serviceTier">;
 
-/** The counts that every usage has, and those that only some providers report. */
+/** The counts that every usage has. */
 export const REQUIRED_COUNTS: readonly Count[] = ["inputTokens", "outputTokens", "totalTokens"];
+/** The counts that only some providers report. */
 export const OPTIONAL_COUNTS: readonly Count[] = ["cachedInputTokens", "cacheWriteTokens", "reasoningTokens"];
 
 /** Adds up the reported usage, and separately the estimated usage of attempts that reported none. */

@@ -1,8 +1,8 @@
 /**
- * A relay in a process of its own, on a log and a store of sessions that others share, or without sessions. Its model answers in three
- * replies with a tool after the first two, and goes on where a beginning ends. The tool writes a line into a file for
- * each time it runs. The port is reported on stdout. Arguments: the place of the log, the kind and the place of the
- * store (`none` for no sessions), the lease in milliseconds, and the file.
+ * A relay in a process of its own, on a log and a store of sessions that others share, or without sessions. Its model
+ * answers in three replies with a tool after the first two, and goes on where a beginning ends. The tool writes a line
+ * into a file for each time it runs. The port is reported on stdout. Arguments: the place of the log, the kind and the
+ * place of the store (`none` for no sessions), the lease in milliseconds, and the file.
  */
 import { appendFileSync } from "node:fs";
 import { setTimeout as elapse } from "node:timers/promises";

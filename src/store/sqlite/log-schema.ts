@@ -8,8 +8,7 @@ export const END_NUMBER = 9_007_199_254_740_991;
 /**
  * The texts are in a table of their own: a run's row is written with each append, and stays small. There, attempt 0 is
  * the head of a run, and the end has the largest number. The entries of one append are one text, an array, with the
- * number of the last one. Times are in milliseconds since 1970. `version` counts the
- * changes that a viewer sees.
+ * number of the last one. Times are in milliseconds since 1970. `version` counts the changes that a viewer sees.
  */
 export const LOG_SCHEMA: SqliteSchema = {
   name: "runs",
