@@ -3,6 +3,7 @@
 import { execFile } from "node:child_process";
 import {
   appendFileSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -86,6 +87,34 @@ describe("a session in a file", () => {
     expect({ id: listed?.id, title: listed?.title }).toEqual({ id: "s", title: undefined });
     expect(await historyOf(folder, "s")).toHaveLength(2);
   });
+
+  test("is deleted with all that a crash has left of it", async () => {
+    const folder = freshFolder();
+    await talk(folder, "s", "one");
+    writeFileSync(join(folder, "s.title.new"), "o");
+    await new FileStore(folder).delete("s");
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test.skipIf(isWindows)(
+    "is listed with its title, also when there are more than a process may open files",
+    async () => {
+      const folder = freshFolder();
+      await talk(folder, "s0", "one");
+      for (let number = 1; number < 300; number++) {
+        for (const ending of ["jsonl", "title"]) {
+          copyFileSync(join(folder, `s0.${ending}`), join(folder, `s${number}.${ending}`));
+        }
+      }
+      const program = `
+      import { FileStore } from "cloudllm/store/file";
+      const { sessions } = await new FileStore(process.argv[1]).list({ limit: 1_000 });
+      console.log(sessions.filter(({ title }) => title === "one").length);`;
+      const command = 'ulimit -n 128 && exec "$0" --input-type=module -e "$1" "$2"';
+      const { stdout } = await promisify(execFile)("sh", ["-c", command, process.execPath, program, folder]);
+      expect(Number(stdout)).toBe(300);
+    },
+  );
 
   test("is a text that people can read: a line for what it is, then one a record", async () => {
     const folder = freshFolder();

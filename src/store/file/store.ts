@@ -134,7 +134,7 @@ export class FileStore implements SessionStore {
     const { file } = claim;
     delete claim.file; // the next record opens the new one
     await file?.close();
-    await rm(titlePathOf(path), { force: true });
+    await forgetTitle(titlePathOf(path));
     await replaceRecords(path, records, () => claim.lease.check());
     const title = titleSetBy(records);
     if (title !== undefined) await keepTitle(titlePathOf(path), title);
@@ -146,7 +146,7 @@ export class FileStore implements SessionStore {
     if (!existsSync(this.#directory)) return;
     const lease = await this.#leaseOf(path, id);
     try {
-      await rm(titlePathOf(path), { force: true });
+      await forgetTitle(titlePathOf(path));
       await rm(successorOf(path), { force: true });
       await rm(path, { force: true });
       await syncFolder(this.#directory);
@@ -173,10 +173,12 @@ export class FileStore implements SessionStore {
       if (found?.isFile()) sessions.push({ id, updatedAt: found.mtimeMs });
     }
     const { sessions: shown, ...rest } = pageAmong(sessions, request);
-    const titled = shown.map(async ({ id, updatedAt }) =>
-      storedSession(id, updatedAt, await titleAt(titlePathOf(this.#pathOf(id)))),
-    );
-    return { ...rest, sessions: await Promise.all(titled) };
+    const titled: StoredSession[] = [];
+    // One by one: a page may be longer than a process may have files open.
+    for (const { id, updatedAt } of shown) {
+      titled.push(storedSession(id, updatedAt, await titleAt(titlePathOf(this.#pathOf(id)))));
+    }
+    return { ...rest, sessions: titled };
   }
 
   async release(id: string): Promise<void> {
@@ -213,8 +215,13 @@ async function keepTitle(path: string, title: string): Promise<void> {
     await writeFile(fresh, title, { mode: 0o600 });
     await rename(fresh, path); // a listing reads the old title or the new one
   } catch {
-    for (const each of [fresh, path]) await rm(each, { force: true }).catch(() => undefined);
+    await forgetTitle(path).catch(() => undefined);
   }
+}
+
+/** Removes a title, and one that a crash has left before it had its name. */
+async function forgetTitle(path: string): Promise<void> {
+  for (const each of [path, `${path}.new`]) await rm(each, { force: true });
 }
 
 async function titleAt(path: string): Promise<string | undefined> {
