@@ -39,7 +39,7 @@ export async function chatList(
   const { sessions, next } = await store.list({ prefix, limit, cursor: query.get("cursor") || undefined });
   const chats = sessions.map(async (session) => ({
     id: session.id.slice(prefix.length),
-    title: session.title ?? (await titles.of(store, session)),
+    title: session.title === undefined ? await titles.of(store, session) : titleIn(session.title),
     updatedAt: session.updatedAt,
   }));
   return { chats: await Promise.all(chats), ...(next !== undefined && { next }) };

@@ -169,5 +169,5 @@ export class Conversation {
 function titled(record: SessionRecord, { history, title: known }: SessionState): SessionRecord {
   if (record.type !== "said" && record.type !== "saved") return record;
   const title = record.type === "said" ? titleOf(history) || titleOf(record.messages) : titleOf(record.session.history);
-  return title === "" || title === known ? record : { ...record, title };
+  return title === (known ?? "") ? record : { ...record, title };
 }

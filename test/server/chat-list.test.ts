@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { MemoryStore } from "../../src/index.ts";
+import { LLMSession, MemoryStore } from "../../src/index.ts";
 import { createRelay, memoryLog, type Relay, type RelayOptions } from "../../src/server/index.ts";
 import { FileStore } from "../../src/store/file/index.ts";
 import { Gate, type ReplyScript, scriptedClient } from "../../src/testing/index.ts";
@@ -88,6 +88,25 @@ describe("a list of chats", () => {
     const load = vi.spyOn(store, "load");
     expect(await titles()).toEqual(expected);
     expect(load).not.toHaveBeenCalled();
+  });
+
+  test("has short titles of one line, also where another program has written the conversation", async () => {
+    const { relay, store } = relayOf();
+    const messages = [{ role: "user", content: "Hello" }] as const;
+    await store.append("ann/a", [{ type: "said", messages, title: `Two\r\nlines${" and more".repeat(1_000)}` }]);
+    const [chat] = (await list(relay)).chats;
+    expect(chat?.title).toMatch(/^Two lines and more .*…$/);
+    expect(chat?.title.length).toBeLessThanOrEqual(80);
+  });
+
+  test("has no title of a conversation that an empty one has replaced", async () => {
+    const store = new MemoryStore();
+    const client = scriptedClient(() => ({ text: "Fine" }));
+    await using session = await LLMSession.open({ client, store, id: "s" });
+    await session.sendMessage("My secret");
+    session.restore(new LLMSession({ client }).toJSON());
+    await session.close();
+    expect((await store.list()).sessions).toMatchObject([{ id: "s", title: "" }]);
   });
 
   test("of a store without titles reads a conversation once, and again when it has changed", async () => {
