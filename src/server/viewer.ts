@@ -107,8 +107,9 @@ export class Viewer implements FeedReader {
 
   tick(now: number): void {
     const quietMs = now - this.#sentAt;
+    const hasMore = this.#waiting !== undefined || this.#wire.hasMore;
     if (this.#isWanted && quietMs >= KEEP_ALIVE_MS) this.#enqueue(this.#keepAlive);
-    else if (!this.#isWanted && quietMs >= FROZEN_MS && this.#wire.hasMore) this.gone();
+    else if (!this.#isWanted && quietMs >= FROZEN_MS && hasMore) this.gone();
   }
 
   #send(): void {

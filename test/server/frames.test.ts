@@ -94,6 +94,17 @@ test("a long text is encoded once for all viewers, and stays apart from the begi
   expect(new Frame("short").content).toBe("short");
 });
 
+test("a viewer whose connection takes nothing for a minute is gone, also with one long text left", () => {
+  const feed = openFeed();
+  feed.append({ id: "1-1", type: "chunks", chunks: [text("long".repeat(10_000))] });
+  const viewer = new Viewer({ feed, wire: new SharedWire(feed, undefined), now: () => 0 });
+  viewer.start({ enqueue: () => undefined, close: () => undefined, error: () => undefined });
+  viewer.tick(59_000);
+  expect(feed.readers.size).toBe(1);
+  viewer.tick(60_000);
+  expect(feed.readers.size).toBe(0);
+});
+
 test("a viewer of a finished reply costs two writes", async () => {
   const client = scriptedClient(() => ({ text: ["One ", "two ", "three."] }));
   const relay = createRelay({ client, ...OPEN_RELAY, log: memoryLog() });
