@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { ShownHistory } from "../../src/dialects/native/wire.ts";
 import { LLMSession, MemoryStore, type Tool } from "../../src/index.ts";
 import { createRelay, memoryLog } from "../../src/server/index.ts";
 import { Gate, type ReplyScript, scriptedClient } from "../../src/testing/index.ts";
@@ -85,6 +86,20 @@ describe("a conversation that the server keeps", () => {
       type: "complete",
       message: { content: "I look. It is clear.", toolCalls: [] },
     });
+  });
+
+  test("shows no half turn as complete, and no call of it as waiting, when its process and its log are gone", async () => {
+    const store = new MemoryStore();
+    const toolCalls = [{ id: "a", name: "weather", arguments: {} }];
+    await store.append("public/c", [
+      { type: "said", messages: [{ role: "user", content: "How is it in Oslo?" }] },
+      { type: "reply", message: { role: "assistant", content: "I look. ", toolCalls } },
+    ]);
+    const relay = createRelay({ client: scriptedClient([]), authorize, sessions: { store }, tools: [weather] });
+    const { messages, run } = (await (await relay.handle(get("c?view=page"))).json()) as ShownHistory;
+    expect(run).toBeUndefined();
+    const reply = { content: "I look. ", state: "interrupted", toolCalls: [{ name: "weather", state: "failed" }] };
+    expect(messages).toMatchObject([{ role: "user", state: "sent" }, reply]);
   });
 
   test("has a call of a lost reply that waits for its answer", async () => {

@@ -12,7 +12,8 @@ import type { ChatHistory, ShownHistory } from "./wire.ts";
 export function shownHistory({ messages, run, turn = [], unanswered, waiting }: ChatHistory): ShownHistory {
   const written = run === undefined ? -1 : turn.findIndex(({ role }) => role === "assistant");
   const stored = written < 0 ? turn : turn.slice(0, written);
-  const shown = withAnswers(shownMessages([...messages, ...stored]), waiting);
+  const all = withAnswers(shownMessages([...messages, ...stored]), waiting);
+  const shown = run === undefined && turn.length > 0 ? interrupted(all) : all;
   return {
     messages: unanswered === undefined ? shown : withUser(shown, unanswered, "failed"),
     ...(turn.length > 0 && { run }),
@@ -78,6 +79,14 @@ function withAnswers(messages: readonly ChatMessage[], waiting: readonly string[
   const isAnswered = ({ id, state }: ChatToolCall): boolean => state.startsWith("needs") && !waiting.includes(id);
   const answered = withCalls(last, (call) => (isAnswered(call) ? { ...call, state: "answered" } : call));
   return [...messages.slice(0, -1), answered];
+}
+
+/** Returns the messages; the last reply is that of a turn whose process has ended. A person may still allow a call. */
+function interrupted(messages: readonly ChatMessage[]): readonly ChatMessage[] {
+  const last = messages.at(-1);
+  if (last?.role !== "assistant") return messages;
+  const closed = withCalls(last, (call) => (call.state === "needsResult" ? { ...call, state: "failed" } : call));
+  return [...messages.slice(0, -1), { ...closed, state: "interrupted" }];
 }
 
 function withCalls(reply: ChatReply, changed: (call: ChatToolCall) => ChatToolCall): ChatReply {
