@@ -3,10 +3,11 @@
 import type { MessageChunk } from "../contract/chunk.ts";
 
 /**
- * Tools of providers that change nothing outside the reply: searches, pages, code in a sandbox; a picture is a medium.
+ * Names of provider tools that change nothing outside the reply: searches, pages, and code in a sandbox. A tool that
+ * makes a picture is one of them, since the picture itself counts.
  */
 const WITHOUT_EFFECT =
-  /(^|_)(search|fetch|tool_search_tool_\w+|code_(execution|interpreter)|browse_page|view_\w+|url_context|google_\w+|image_generation|list_tools)$/;
+  /(^|_)(search(_with_snippets)?|fetch|tool_search_tool_\w+|code_(execution|interpreter)|browse_page|view_(image|x_video)|url_context|google_(maps|search_(image|web))|image_generation|list_tools)$/;
 
 /**
  * Returns whether a chunk keeps its reply from being continued, or begun again: a call that was delivered would run

@@ -1,8 +1,9 @@
 /** A reply that breaks continues at the next client, and no call waits for one while another is idle. */
 
-import { type ClientWrapper, fallback, hedge, rateLimit } from "cloudllm";
+import { type ClientWrapper, fallback, hedge, rateLimit, SendError } from "cloudllm";
 import { scriptedClient } from "cloudllm/testing";
 import { describe, expect, test } from "vitest";
+import { chunk, chunksClient, text } from "../support/chunks-client.ts";
 import { httpChunk, LAST_CHUNK, type RawRequest, response, STREAM_HEAD } from "../support/raw-server.ts";
 import { ANTHROPIC, CHAT } from "../support/wires.ts";
 import { failure, good, member, QUESTION, read } from "./fallback-members.ts";
@@ -67,6 +68,29 @@ describe("with `recover`, after the first chunk", () => {
     const error = await failure(read(fallback([a, b]), { recover: "continue" }));
     expect(error).toMatchObject({ kind: "truncated", partial: { content: "One two " } });
   });
+});
+
+describe("a reply that broke after a tool of the provider", () => {
+  const brokenAfter = (name: string) => {
+    const ran = [chunk("providerToolCall", { providerToolCall: { name } }), text("One ")];
+    const broken = chunksClient([[...ran, new SendError("truncated", "cut")]]);
+    return fallback([broken, chunksClient([[text("two.")]])]);
+  };
+
+  test.each(["web_search", "web_search_with_snippets", "google_search_web", "bash_code_execution", "view_image"])(
+    "goes on: %s changes nothing",
+    async (name) => {
+      expect((await read(brokenAfter(name), { recover: "continue" })).message.content).toContain("two.");
+    },
+  );
+
+  test.each(["send_email", "google_calendar_create_event", "google_search_console_delete_site", "view_and_pay"])(
+    "does not run it again: %s may have had an effect",
+    async (name) => {
+      const error = await failure(read(brokenAfter(name), { recover: "continue" }));
+      expect(error).toMatchObject({ kind: "truncated", partial: { content: "One " } });
+    },
+  );
 });
 
 test("a reply that broke fails for what broke it where no other client may be asked", async () => {
