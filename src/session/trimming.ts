@@ -4,7 +4,7 @@ import { SendError } from "../contract/errors.ts";
 import type { Message, SystemMessage } from "../contract/message.ts";
 import type { SendOptions } from "../contract/options.ts";
 import { estimateMediaTokens } from "../stream/media-collector.ts";
-import { attachedTextOf } from "../tokens/attached-text.ts";
+import { attachedTextOf, isAttachedText } from "../tokens/attached-text.ts";
 import { createTokenCounter, type TokenCounter } from "../tokens/estimate.ts";
 import { schemaTexts } from "../tokens/request-estimate.ts";
 import { latestExchanges } from "./history.ts";
@@ -131,7 +131,7 @@ function countedText(message: Message): string {
       return message.content;
     case "user":
       if (typeof message.content === "string") return message.content;
-      return message.content.map((part) => attachedTextOf(part) ?? "").join("\n");
+      return message.content.map(attachedTextOf).join("\n");
     case "assistant": {
       const calls = message.toolCalls ?? [];
       return message.content + calls.map((call) => call.name + JSON.stringify(call.arguments)).join("");
@@ -148,7 +148,7 @@ function attachmentTokensOf(message: Message): number {
 function attachmentsOf(message: Message): number {
   if (message.role === "assistant") return message.media?.length ?? 0;
   if (message.role !== "user" || typeof message.content === "string") return 0;
-  return message.content.filter((part) => attachedTextOf(part) === undefined).length;
+  return message.content.filter((part) => !isAttachedText(part)).length;
 }
 
 function sumOf(numbers: readonly number[]): number {

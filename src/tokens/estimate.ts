@@ -209,7 +209,7 @@ const TOKENS_PER_MESSAGE = 4;
 export function estimateInputTokens(messages: readonly Message[]): number {
   const texts = messages.flatMap(({ content }) => {
     if (typeof content === "string") return [content];
-    return content.map((part) => attachedTextOf(part) ?? "");
+    return content.map(attachedTextOf);
   });
   return texts.reduce((sum, text) => sum + estimateTokens(text), messages.length * TOKENS_PER_MESSAGE);
 }

@@ -5,7 +5,7 @@ import type { SendOptions } from "../contract/options.ts";
 import type { JsonSchema, Schema } from "../contract/schema.ts";
 import { optionsFault } from "../contract/validate.ts";
 import { convertedSchema, isStandardSchema, withoutDialect } from "../schema/standard-schema.ts";
-import { attachedTextOf } from "./attached-text.ts";
+import { isAttachedText } from "./attached-text.ts";
 import { estimateInputTokens, estimateTokens } from "./estimate.ts";
 
 /**
@@ -46,8 +46,6 @@ function plainSchema(schema: Schema): JsonSchema {
 
 function attachments(messages: readonly Message[]): number {
   return messages.reduce((sum, { content }) => {
-    return typeof content === "string"
-      ? sum
-      : sum + content.filter((part) => attachedTextOf(part) === undefined).length;
+    return typeof content === "string" ? sum : sum + content.filter((part) => !isAttachedText(part)).length;
   }, 0);
 }

@@ -237,6 +237,15 @@ describe("a text file is estimated by its text, however it is given", () => {
     expect(inputTokens).toBeGreaterThanOrEqual(estimateTokens(words));
   });
 
+  test("a file is decoded once", async () => {
+    const decode = vi.spyOn(globalThis, "atob");
+    const content: ContentPart[] = [{ type: "file", data: base64, mediaType: "text/plain" }];
+    const client = new CompatibleClient({ ...KEY, baseUrl: "http://127.0.0.1:1/v1", model: "m" });
+    await client.countTokens([{ role: "user", content }]);
+    expect(decode).toHaveBeenCalledTimes(1);
+    decode.mockRestore();
+  });
+
   test("an aborted reply's estimate has it also", async () => {
     const content: ContentPart[] = [{ type: "file", data: base64, mediaType: "text/plain" }];
     const stream = await scriptedClient([{ text: "Nine.", ending: "hang" }]).sendMessageStream([
