@@ -22,7 +22,7 @@ interface Address {
  */
 export function addressOf(baseUrl: string, given: Given): Address {
   const { agent, proxy, fetch, allowInsecureHttp = false } = given;
-  const [unix, path = "", base = ""] = (baseUrl.startsWith("unix:") && UNIX_SOCKET.exec(baseUrl)) || [];
+  const [unix, path = "", base = ""] = (String(baseUrl).startsWith("unix:") && UNIX_SOCKET.exec(baseUrl)) || [];
   checkChoice(given, unix !== undefined);
   if (unix !== undefined) {
     return { baseUrl: `http://localhost${base}`, network: { type: "socket", path, allowInsecureHttp } };

@@ -76,6 +76,11 @@ test("a misspelt option of a session is answered with the right one", () => {
   expect(() => new LLMSession(options)).toThrow("Did you mean `maxTokens`?");
 });
 
+test.each([[new URL("http://localhost:1")], [5]])("a `baseUrl` that is not a string is named: %s", (baseUrl) => {
+  const options = { model: "m", baseUrl } as unknown as { model: string; baseUrl: string };
+  expect(() => new CompatibleClient(options)).toThrow("`baseUrl` must be an absolute http or https URL");
+});
+
 test("a misspelt `baseUrl` is named instead of missed", () => {
   const options = { model: "m", baseURL: "http://localhost:1" } as unknown as { model: string; baseUrl: string };
   expect(() => new CompatibleClient(options)).toThrow("Unknown option `baseURL`. Did you mean `baseUrl`?");
