@@ -1,6 +1,7 @@
 /** The source of a turn's stream, which is loaded with the first turn on Node: most programs have no session. */
 
 import { loadTurnSource } from "#runtime";
+import { loadPart } from "../contract/load-part.ts";
 import { LaterPart } from "../platform/later-part.ts";
 
 /** The source. Every turn has loaded it before it sends its first request. */
@@ -8,3 +9,9 @@ export const turnSource: LaterPart<typeof import("./turn-source.ts")> = /* @__PU
   "The turns of sessions",
   () => loadTurnSource(),
 );
+
+/**
+ * Resolves when the source is loaded.
+ * @throws {SendError} kind `unsupported` when it cannot be loaded
+ */
+export const loadTurns = (): Promise<void> => loadPart(turnSource);

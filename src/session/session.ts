@@ -20,7 +20,7 @@ import {
   tailOf,
   waitingCalls,
 } from "./history.ts";
-import { turnSource } from "./load-turn-source.ts";
+import { loadTurns, turnSource } from "./load-turn-source.ts";
 import {
   checkedClient,
   checkedPrompt,
@@ -442,6 +442,7 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
       maxSteps,
       budget,
       onToolError: this.#onToolError,
+      load: turnSource.isLoaded ? undefined : loadTurns,
     });
     this.#turn = turn;
     return turn;

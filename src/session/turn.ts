@@ -2,7 +2,6 @@
 
 import type { TypedClient } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
-import { loadPart } from "../contract/load-part.ts";
 import type { AssistantMessage, AssistantTurn, Message, ToolCall, ToolMessage } from "../contract/message.ts";
 import type { SendOptions, Tool } from "../contract/options.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
@@ -13,7 +12,6 @@ import type { Decision } from "./approvals.ts";
 import type { Ask } from "./ask.ts";
 import type { Conversation } from "./conversation.ts";
 import type { TurnReports } from "./execute-tool.ts";
-import { turnSource } from "./load-turn-source.ts";
 import { hasRunnableTool, type SessionOptions, toolsOf } from "./options.ts";
 import { inCallOrder, resumedCalls } from "./reducer.ts";
 import type { Fitted } from "./trimming.ts";
@@ -57,6 +55,8 @@ export interface TurnDefinition<Output> {
   readonly reports?: TurnReports | undefined;
   /** Present when another process has begun the turn: the conversation has it. */
   readonly continued?: ContinuedTurn | undefined;
+  /** Loads what the turn's stream needs; absent where it is loaded. */
+  readonly load?: (() => Promise<void>) | undefined;
 }
 
 /**
@@ -90,6 +90,7 @@ export class Turn<Output = unknown> {
   /** The stream that the caller reads, once the client has answered. */
   stream: MessageStream | undefined;
   readonly #ask: Ask;
+  readonly #load: (() => Promise<void>) | undefined;
   readonly #options: SendOptions<Output>;
   readonly #effective: SendOptions;
   readonly #systemPrompt: string | undefined;
@@ -117,6 +118,7 @@ export class Turn<Output = unknown> {
     id,
     reports,
     continued,
+    load,
   }: TurnDefinition<Output>) {
     this.conversation = conversation;
     this.reports = reports;
@@ -127,6 +129,7 @@ export class Turn<Output = unknown> {
     this.budget = budget && new BudgetMeter(budget);
     this.#onToolError = onToolError;
     this.#ask = ask;
+    this.#load = load;
     this.#effective = effective;
     this.#systemPrompt = conversation.state.systemPrompt;
     this.#request = conversation.requestOf(this.#systemPrompt, messages, effective);
@@ -169,7 +172,7 @@ export class Turn<Output = unknown> {
     const messages = this.conversation.state.turn?.messages ?? [];
     try {
       await this.#flushBefore();
-      if (!turnSource.isLoaded) await loadPart(turnSource);
+      if (this.#load) await this.#load();
       if (this.continued) first = await this.#rest(this.continued);
       else if (!this.resumed) {
         const count = this.#count(messages, this.#effective, this.signal);
