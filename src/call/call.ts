@@ -9,7 +9,7 @@ import type { Protocol, ReplyPosition } from "../protocols/protocol.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
 import type { HttpRequest, ResponseHead, Transport } from "../transport/transport.ts";
 import type { EventShapes } from "./event-shapes.ts";
-import { plainCause, redactedError } from "./redact.ts";
+import { plainCause, redactedError } from "./redacted-error.ts";
 import { retryAfterMs } from "./retry-after.ts";
 import type { RetryBudget } from "./retry-budget.ts";
 

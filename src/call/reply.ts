@@ -16,7 +16,8 @@ import { type AttemptHost, CallAttempt } from "./attempt.ts";
 import { type Call, type CallRequest, describedError } from "./call.ts";
 import { brokenBy, keptReply, lastFailureOf, NEW, type Over, type Phase, type Resumption } from "./call-phase.ts";
 import { Deadlines } from "./deadlines.ts";
-import { NameRedaction, redactedError } from "./redact.ts";
+import { NameRedaction } from "./redact.ts";
+import { redactedError } from "./redacted-error.ts";
 import { sendAndForget } from "./send-and-forget.ts";
 
 /** Maximum number of consecutive resumptions, of a reply that the provider keeps, without new content. */

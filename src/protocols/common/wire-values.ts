@@ -25,6 +25,11 @@ export function idIn(value: unknown): string {
   return typeof value === "number" ? String(value) : textIn(value);
 }
 
+/** Returns whether an id is safe as a segment of a URL's path, unlike `..` or a slash. */
+export function isPathSegment(id: string): boolean {
+  return /^[\w.~:-]+$/.test(id) && !/^\.\.?$/.test(id);
+}
+
 /** Returns an index; `undefined` where there is none. Some servers send strings, in some events only. */
 export function indexIn(value: unknown): number | undefined {
   if (typeof value === "number") return value;

@@ -13,28 +13,24 @@ import { brokenOffError, finishReasonOf } from "../common/finish-reasons.ts";
 import { addLogprobs } from "../common/logprobs.ts";
 import { lostTextError } from "../common/text-comparison.ts";
 import { laterUsage } from "../common/usage-counts.ts";
-import { idIn, listIn, type Nullable, nameIn, objectIn, textIn } from "../common/wire-values.ts";
+import { idIn, isPathSegment, listIn, type Nullable, nameIn, objectIn, textIn } from "../common/wire-values.ts";
 import type { Decoder, ReplyPosition } from "../protocol.ts";
 import { ResponsesCalls } from "./calls.ts";
 import { anyWaits, isCallersCall } from "./client-tools.ts";
 import type { ResponsesDialect } from "./dialects.ts";
 import { KeptItems } from "./kept-items.ts";
+import { ended } from "./last-event.ts";
 import { PICTURE_CALL, ResponsesMedia } from "./media.ts";
 import { RESPONSES, type ResponsesReplay } from "./messages.ts";
 import { ItemPlaces } from "./output-index.ts";
 import { providerToolCallOf, searchQueriesOf } from "./provider-tools.ts";
 import { NumberSequence } from "./sequence-numbers.ts";
-import { ResponsesTexts, type TextPlace } from "./texts.ts";
+import { ResponsesTexts, summaryAt, type TextPlace, thoughtAt } from "./texts.ts";
 import { responsesUsageOf } from "./usage.ts";
 import type { ResponseItem, WireEvent, WireItem, WirePart, WireResponse } from "./wire.ts";
 
 /** The first place of items that only the last event holds. */
 const AFTER_ALL = 2_000_000;
-
-/** Returns whether an id is safe as a segment of a URL's path, unlike `..` or a slash. */
-function isPathSegment(id: string): boolean {
-  return /^[\w.~:-]+$/.test(id) && !/^\.\.?$/.test(id);
-}
 
 /** Decodes one reply. */
 export class ResponsesDecoder implements Decoder {
@@ -344,20 +340,6 @@ export class ResponsesDecoder implements Decoder {
     return this.#refused ? "refusal" : "stop";
   }
 }
-
-/**
- * Returns the response with the status of its last event, where its own is missing. An event that says that the reply
- * is not complete always counts.
- */
-function ended(response: WireResponse, type: string): WireResponse {
-  const named = /^response\.(completed|incomplete|failed)$/.exec(type)?.[1];
-  const isComplete = !response.status || response.status === "completed";
-  const status = named === "failed" || (named && isComplete) ? named : response.status;
-  return status === response.status ? response : { ...response, status };
-}
-
-const thoughtAt = (at: number, { content_index }: WireEvent): TextPlace => `${at}.r${content_index ?? 0}`;
-const summaryAt = (at: number, { summary_index }: WireEvent): TextPlace => `${at}.s${summary_index ?? 0}`;
 
 function countsOf(ids: Iterable<string>): Map<string, number> {
   const counts = new Map<string, number>();

@@ -10,10 +10,13 @@ import { isOneText, isRestored } from "../common/text-comparison.ts";
 import { codePoints, TextPositions } from "../common/text-positions.ts";
 import { annotationCitation } from "./citations.ts";
 import type { EventNumbers } from "./sequence-numbers.ts";
-import type { WireAnnotation } from "./wire.ts";
+import type { WireAnnotation, WireEvent } from "./wire.ts";
 
 /** The place of a text: its item, and the kind and index of its part. */
 export type TextPlace = `${number}.${"" | "s" | "r"}${number}`;
+
+export const thoughtAt = (at: number, { content_index }: WireEvent): TextPlace => `${at}.r${content_index ?? 0}`;
+export const summaryAt = (at: number, { summary_index }: WireEvent): TextPlace => `${at}.s${summary_index ?? 0}`;
 
 /** The difference between an emitted text and the server's repetition. */
 type Difference = "lost" | "thinned";
