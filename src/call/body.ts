@@ -171,7 +171,7 @@ export class Body {
     try {
       event = this.#parse(data);
     } catch (error) {
-      if (data.includes("\n")) return this.#joinedEvents(data, type, error);
+      if (data.includes("\n")) return this.#joinedEvents(data, error);
       throw error;
     }
     if (data.length > 2 * MAX_DEPTH) checkDepth(event); // each level has two brackets
@@ -179,11 +179,14 @@ export class Body {
     return this.isComplete;
   }
 
-  /** Reads the events of a server that does not put blank lines between them. Each has its own line. */
-  #joinedEvents(data: string, type: string, error: unknown): boolean {
+  /**
+   * Reads the events of a server that does not put blank lines between them. Each has its own line, and none a name: of
+   * the names, only the last is left.
+   */
+  #joinedEvents(data: string, error: unknown): boolean {
     const lines = data.split("\n");
     if (!isJson(this.#target.decode(lines[0] ?? ""))) throw error;
-    return lines.some((line) => this.#event(line, type));
+    return lines.some((line) => this.#event(line, ""));
   }
 
   #pushRaw(event: unknown, type: string): boolean {

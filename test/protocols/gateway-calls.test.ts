@@ -58,6 +58,24 @@ describe("Chat Completions", () => {
         { ...again, arguments: { at: 2 } },
       ],
     ],
+    [
+      "the form from before, next to an empty list",
+      [
+        {
+          id: "c",
+          choices: [{ index: 0, delta: { tool_calls: [null], function_call: { name: "look", arguments: "" } } }],
+        },
+      ],
+      [{ id: expect.any(String), name: "look", arguments: {} }],
+    ],
+    [
+      "the id of the one before it, which has no arguments",
+      [pieces(piece(0, "", { id: "a", name: "now" })), pieces(piece(1, '{"at":1}', look))],
+      [
+        { id: "a", name: "now", arguments: {} },
+        { id: expect.any(String), name: "look", arguments: { at: 1 } },
+      ],
+    ],
   ])("a call with %s", async (_name, list, toolCalls) => {
     const body = `${events(...list, end)}data: [DONE]\n\n`;
     expect((await recorder.replied("compatible", "m", body)).toolCalls).toEqual(toolCalls);
@@ -99,5 +117,26 @@ describe("Anthropic, without the event that ends a block", () => {
   ])("a call with %s is cut", async (_name, reason, json) => {
     const failed = recorder.replied("claude", "m", body(reason, begun(0, "a"), piece(0, json)));
     await expect(failed).rejects.toMatchObject({ kind: "truncated", partial: { toolCalls: [] } });
+  });
+});
+
+describe("Anthropic", () => {
+  const call = (input: object) => ({ type: "tool_use", id: "a", name: "look", input });
+  const begin = { type: "message_start", message: { id: "m", content: [] } };
+  const begun = (input: object) => ({ type: "content_block_start", index: 0, content_block: call(input) });
+  const end = (stop_reason: string) => [
+    { type: "content_block_stop", index: 0 },
+    { type: "message_delta", delta: { stop_reason } },
+    { type: "message_stop" },
+  ];
+
+  test("a stop sequence may have cut the calls: the reply did not end for them", async () => {
+    const body = events(begin, begun({}), ...end("stop_sequence"));
+    expect((await recorder.replied("claude", "m", body)).finishReason).toBe("stop");
+  });
+
+  test("a beginning that comes twice loses no arguments", async () => {
+    const body = events(begin, begun({}), begun({ at: 1 }), ...end("tool_use"));
+    await expect(recorder.replied("claude", "m", body)).rejects.toMatchObject({ kind: "protocol" });
   });
 });

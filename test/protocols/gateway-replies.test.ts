@@ -82,6 +82,12 @@ describe("a `stop` that a gateway adds does not complete a reply", () => {
       events(gemini("Hi", "SAFETY"), gemini("", "STOP")),
       { finishReason: "contentFilter" },
     ],
+    [
+      "Gemini, a filter of pictures",
+      "gemini",
+      events(gemini("Hi", "IMAGE_SAFETY"), gemini("", "STOP")),
+      { finishReason: "contentFilter" },
+    ],
     ["Gemini, a limit", "gemini", events(gemini("Hi", "MAX_TOKENS"), gemini("!", "STOP")), { finishReason: "length" }],
     [
       "Responses, an event that says otherwise",
@@ -109,6 +115,7 @@ describe("a `stop` that a gateway adds does not complete a reply", () => {
     ["Chat", "compatible", chat(chunk({ content: "Hi" }), chunk({}, "error"), stop)],
     ["Anthropic", "claude", claude(begin(), ...hi, over("network_error"), over("end_turn"))],
     ["Gemini", "gemini", events(gemini("Hi", "MALFORMED_RESPONSE"), gemini("", "STOP"))],
+    ["Gemini, a language", "gemini", events(gemini("Hi", "LANGUAGE"), gemini("", "STOP"))],
   ])("%s, a broken reply", async (_name, client, body) => {
     const failure = await failureOf(client, body);
     expect([failure.kind, failure.partial?.content]).toEqual(["server", "Hi"]);
@@ -138,6 +145,7 @@ describe("an error next to choices is not the end of a reply", () => {
     ["an error in an error", nested, "overloaded", "overloaded_error"],
     ["an error in an array", { error: [{ message: "no", type: "rate_limit_error" }] }, "rateLimit", "rate_limit_error"],
     ["an error as JSON", { error: JSON.stringify(nested) }, "overloaded", "overloaded_error"],
+    ["a wait without a code", { error: "Too many tokens, please wait before trying again." }, "rateLimit", undefined],
     ["a text without a code", { error: "Input is too long for requested model." }, "contextLength", undefined],
   ])("%s", async (_name, event, kind, code) => {
     const failure = await failureOf("compatible", chat(chunk({ content: "Hi" }), event, stop));
@@ -149,8 +157,11 @@ describe("an error next to choices is not the end of a reply", () => {
     expect(await failureOf("compatible", chat({ error }))).toMatchObject({ kind: "rateLimit", retryAfterMs: 30_500 });
   });
 
-  test("codes that are not errors", async () => {
-    const fine = { code: 0, message: "Success", base_resp: { status_code: 0, status_msg: "" } };
+  test.each([
+    { code: 0, message: "Success", base_resp: { status_code: 0, status_msg: "" } },
+    { code: "000000", message: "Success" },
+    { code: "SUCCESS", message: "ok" },
+  ])("%j is not an error", async (fine) => {
     const body = chat({ ...chunk({ content: "Hi" }), ...fine }, { ...stop, ...fine });
     expect(await recorder.replied("compatible", "m", body)).toMatchObject({ content: "Hi", finishReason: "stop" });
   });
@@ -449,5 +460,8 @@ describe("framing", () => {
       ({ type, ...event }) => `event: ${type}\ndata: ${JSON.stringify(event)}\n\n`,
     );
     expect(await recorder.replied("claude", "m", wire.join(""))).toMatchObject({ content: "Hi", finishReason: "stop" });
+    // Without blank lines only the last name is left: that of the end.
+    const joined = wire.join("").replaceAll("\n\n", "\n");
+    expect((await failureOf("claude", joined)).kind).toBe("truncated");
   });
 });

@@ -65,6 +65,11 @@ describe("messages instead of deltas", () => {
   });
 });
 
+test("messages that hold the text so far once and a piece once have lost a part: `1`, `1`, `.`", async () => {
+  const list = ["1", "1", "."].map((content) => choice({ message: { content } }));
+  await expect(streamed(...list, end)).rejects.toMatchObject({ kind: "truncated" });
+});
+
 test("the text of a text completion", async () => {
   expect(await streamed(choice({ text: "Hi" }), choice({ text: "!", finish_reason: "stop" }))).toMatchObject({
     content: "Hi!",

@@ -156,7 +156,7 @@ export class AnthropicDecoder implements Decoder {
     this.#emitBareCall(chunks);
     const unended = this.#open.get(index);
     if (unended?.type === "tool_use") {
-      const isAgain = asBegun.id === unended.begun.id && unended.text.length === 0;
+      const isAgain = asBegun.id === unended.begun.id && unended.text.length === 0 && isBare(asBegun.input);
       if (isAgain) return; // some proxies send the beginning twice
       throw new SendError("protocol", "A tool call was not ended before the next block.");
     }
@@ -310,8 +310,9 @@ export class AnthropicDecoder implements Decoder {
     this.#emitBareCall(chunks);
     for (const [index, { type }] of this.#open) if (type === "text" || type === "thinking") this.#end(index, chunks);
     this.#providerTools.close(chunks);
-    // Servers with another protocol of their own say `end_turn` although there are calls.
-    facts.finishReason = this.#calls > 0 && reason === "stop" ? "toolCalls" : reason;
+    // Servers with another protocol of their own say `end_turn` although there are calls. A stop sequence may cut one.
+    const isForCalls = this.#calls > 0 && reason === "stop" && raw !== "stop_sequence";
+    facts.finishReason = isForCalls ? "toolCalls" : reason;
     const { queries } = this.#providerTools;
     const count = this.#usage.server_tool_use?.web_search_requests ?? queries.length;
     if (count > 0) facts.search = { queries, count };

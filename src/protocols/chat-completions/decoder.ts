@@ -60,6 +60,8 @@ export class ChatDecoder implements Decoder {
   #anyCallList = false;
   /** The length of the text that came in messages, not in deltas. */
   #messagesLength = 0;
+  /** A message instead of a delta held the text so far. */
+  #anySoFar = false;
   #named = false;
 
   constructor(facts: ReplyFacts, dialect: ChatDialect) {
@@ -174,9 +176,12 @@ export class ChatDecoder implements Decoder {
     const isAgain = emitted !== "" && text.startsWith(emitted);
     const isOther = emitted !== "" && !isAgain && !isOneText(emitted, text);
     // Some servers send messages instead of deltas: the text so far, or the next piece of it.
-    const isPiece = emitted === "" || (isOther && emitted.length === this.#messagesLength);
+    const isOnlyMessages = emitted.length === this.#messagesLength;
+    const isPiece = emitted === "" || (isOther && isOnlyMessages);
     if (refusal) this.#refused = true;
-    this.#lostText ||= isOther && !isPiece && isRestored(emitted, text);
+    // A piece that is like the beginning of the text was taken for the text so far.
+    this.#lostText ||= isOther && (isPiece ? this.#anySoFar && text !== "" : isRestored(emitted, text));
+    this.#anySoFar ||= isAgain && isOnlyMessages;
     this.#readDelta(
       {
         ...(this.#anyReasoning ? {} : message),
@@ -283,9 +288,10 @@ export class ChatDecoder implements Decoder {
   #readToolCalls(calls: WireDelta["tool_calls"], chunks: MessageChunk[], areComplete: boolean): void {
     this.#calls?.beginList();
     for (const item of listIn(calls)) {
-      this.#anyCallList = true;
       const call = objectIn(item);
-      if (call) this.#readToolCall(call, chunks, areComplete);
+      if (!call) continue;
+      this.#anyCallList = true;
+      this.#readToolCall(call, chunks, areComplete);
     }
   }
 

@@ -56,11 +56,11 @@ const KIND_BY_FAMILY: readonly (readonly [RegExp, SendErrorKind])[] = [
 /** Texts by which some servers name the cause, with any code or status. */
 const KIND_BY_TEXT: readonly (readonly [RegExp, SendErrorKind])[] = [
   [
-    /context[ _](length|window|size|limit)|(prompt|input) is too long|too many (input )?tokens|maximum prompt length|token count.{0,40}exceeds/i,
+    /context[ _](length|window|size|limit)|(prompt|input) is too long|too many (input )?tokens(?!.*wait)|maximum prompt length|token count.{0,40}exceeds/i,
     "contextLength",
   ],
   [/(incorrect|invalid) api key|api key (not valid|expired)/i, "authentication"],
-  [/specified API usage limits/, "rateLimit"],
+  [/specified API usage limits|wait before trying again/, "rateLimit"],
   [/credit balance|insufficient (balance|credits|funds)/i, "permission"],
   [/flagged|content[ _]filter|(usage|content) (policy|policies|guidelines)|content exists risk/i, "contentFilter"],
 ];
@@ -115,7 +115,7 @@ export function errorOf(provider: string, status: number, body: unknown): SendEr
   const ownStatus = status || numberOf(error.status_code) || numberOf(ownCode) || numberOf(error.status) || 0;
   const text = messageText(error, body);
   const kind = kindOf(ownStatus, words, text);
-  const code = words[0] ?? (typeof ownCode === "number" && !FINE.includes(ownCode) ? String(ownCode) : undefined);
+  const code = words[0] ?? (typeof ownCode === "number" && !isFine(ownCode) ? String(ownCode) : undefined);
   const about =
     code === undefined || code === String(ownStatus) ? ownStatus || "an error" : `${ownStatus || ""} ${code}`.trim();
   const advised = ADVICE[ownStatus === WRONG_METHOD ? "notFound" : kind];
@@ -140,8 +140,8 @@ export function isError(event: object, type: string): boolean {
   return Boolean(error) || type === "error" || own === "error" || own === "response.error" || object === "error";
 }
 
-/** Codes and statuses that do not mean an error. */
-const FINE: readonly unknown[] = [0, 200, "0", "200", "ok", "success", "", null, undefined, true];
+/** Codes that do not mean an error, in lower case. */
+const FINE = /^(0*|200|ok|success|true)$/;
 const WRONG = /^(error|fail(ed|ure)?|[45]\d\d)$/i;
 
 /**
@@ -152,11 +152,12 @@ const WRONG = /^(error|fail(ed|ure)?|[45]\d\d)$/i;
 export function isForeignError(answer: object): boolean {
   const { detail, errors, base_resp, success, status, ...rest } = answer as WireError;
   if (detail || (Array.isArray(errors) && errors.length > 0)) return true;
-  if (base_resp) return !FINE.includes(base_resp.status_code);
+  if (base_resp) return !isFine(base_resp.status_code);
   if (typeof messageIn(rest) !== "string") return false;
-  return success === false || WRONG.test(wordsOf(status)) || !FINE.includes(codeIn(rest));
+  return success === false || WRONG.test(wordsOf(status)) || !isFine(codeIn(rest));
 }
 
+const isFine = (code: unknown): boolean => FINE.test(String(code ?? "").toLowerCase());
 const messageIn = ({ message, msg, error_msg, error_message, status_msg }: WireError): unknown =>
   message ?? msg ?? error_msg ?? error_message ?? status_msg;
 const codeIn = ({ code, error_code, statusCode, details }: WireError): unknown =>

@@ -38,6 +38,10 @@ const MEANINGS: Readonly<Record<string, FinishReason>> = {
   blocklist: "contentFilter",
   prohibited_content: "contentFilter",
   spii: "contentFilter",
+  image_safety: "contentFilter",
+  image_prohibited_content: "contentFilter",
+  image_recitation: "contentFilter",
+  model_armor: "contentFilter",
   error_toxic: "contentFilter",
   moderation: "contentFilter",
   content_policy_violation: "contentFilter",
@@ -53,7 +57,7 @@ const BROKEN: readonly (readonly [RegExp, SendErrorKind])[] = [
   [/overload|insufficient|unavailable|capacity|busy/i, "overloaded"],
   [/rate_?limit|quota|throttl/i, "rateLimit"],
   [
-    /error|fail|abort|cancel|time_?d?_?out|time_limit|deadline|interrupt|terminat|preempt|evict|kill|shut_?down|exception|resource_exhausted|connection|disconnect|crash|expired|out_of_memory|oom\b|dead\b|malformed|unexpected_tool|too_many_tool/i,
+    /error|fail|abort|cancel|time_?d?_?out|time_limit|deadline|interrupt|terminat|preempt|evict|kill|shut_?down|exception|resource_exhausted|connection|disconnect|crash|expired|out_of_memory|oom\b|dead\b|malformed|unexpected_tool|too_many_tool|^language$/i,
     "server",
   ],
 ];

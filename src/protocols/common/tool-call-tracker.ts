@@ -210,7 +210,8 @@ function progressOf(call: OpenCall): JsonProgress {
 function isMoreOfName({ ownId, wireIndex, name: known, argumentsText }: OpenCall, piece: ToolCallPiece): boolean {
   const { id, index, name } = piece;
   if (!name || known === "" || name === known || ownId === "" || argumentsText !== "") return false;
-  return id ? id === ownId : index !== undefined && index === wireIndex;
+  const isAtIndex = index === undefined || wireIndex === undefined || index === wireIndex;
+  return isAtIndex && (id ? id === ownId : index !== undefined && wireIndex !== undefined);
 }
 
 /** Returns whether the piece belongs to the open call at its index, although it has another id and the name again. */

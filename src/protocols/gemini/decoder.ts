@@ -11,7 +11,7 @@ import { TextBuffer } from "../../platform/text-buffer.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
 import { citationChunk } from "../common/citation-chunk.ts";
 import { isError, isForeignError } from "../common/error-kinds.ts";
-import { brokenOff, brokenOffError, finishReasonOf, laterReason } from "../common/finish-reasons.ts";
+import { brokenOffError, finishReasonOf, laterReason } from "../common/finish-reasons.ts";
 import { addGeminiLogprobs } from "../common/logprobs.ts";
 import { laterUsage } from "../common/usage-counts.ts";
 import { firstAnswer, listIn, meaningOf, nameIn, objectIn, textIn } from "../common/wire-values.ts";
@@ -37,9 +37,6 @@ const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
   IMAGE_RECITATION: "contentFilter",
   MODEL_ARMOR: "contentFilter",
 };
-
-/** The model wrote in an unsupported language. A retry may succeed. */
-const FAILURE = "LANGUAGE";
 
 /** Decodes one reply. */
 export class GeminiDecoder implements Decoder {
@@ -93,8 +90,7 @@ export class GeminiDecoder implements Decoder {
       throw new SendError("truncated", "The reply ended before its finish reason, so it is incomplete.");
     }
     const known = meaningOf(FINISH_REASONS, raw) ?? finishReasonOf(raw);
-    const failure = raw === FAILURE ? brokenOff("server", raw, this.#finishMessage) : undefined;
-    const broken = known ? undefined : (failure ?? brokenOffError(raw, this.#finishMessage));
+    const broken = known ? undefined : brokenOffError(raw, this.#finishMessage);
     if (broken) throw broken;
     const reason = known ?? "unknown";
     this.#media.close(chunks);
