@@ -138,6 +138,17 @@ test("a long name of a namespace stays within what providers take, and the agent
   ]);
 });
 
+test("a tool whose name at the model another one has is refused, and does not disappear", async () => {
+  const gateway = testGateway([]);
+  const space = (name: string, tool: string) => ({ type: "namespace", name, tools: [{ ...SLEEP, name: tool }] });
+  for (const other of [space("clock__a", "b"), { ...SLEEP, name: "clock__a__b" }]) {
+    const body = { model: "any", input: "Hi", tools: [space("clock", "a__b"), other] };
+    const response = await gateway.handle(ask("responses", body));
+    expect(response.status).toBe(400);
+    expect(await response.text()).toContain("clock__a__b");
+  }
+});
+
 test("a choice of a tool in a namespace is obeyed", async () => {
   const gateway = testGateway([{ text: "Hi" }, { text: "Hi" }]);
   const named = { type: "function", namespace: "clock", name: "sleep" };

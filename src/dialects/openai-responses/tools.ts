@@ -99,12 +99,20 @@ class ToolList {
 
   #name(tool: Tool, namespace: string | undefined, about = ""): string {
     const name = flatName(namespace, tool.name);
+    const spaced = name !== tool.name && namespace !== undefined ? { namespace, name: tool.name } : undefined;
+    if (this.tools.has(name) && !isSame(this.#spaces[name], spaced)) {
+      throw badRequest(`Two of the \`tools\` have the name ${name} at the model. Rename one of them.`);
+    }
     this.#textTools.delete(name);
-    if (name !== tool.name && namespace !== undefined) this.#spaces[name] = { namespace, name: tool.name };
+    if (spaced) this.#spaces[name] = spaced;
     const description = [about, tool.description].filter((text) => text).join("\n\n");
     this.tools.set(name, { ...tool, name, ...(description !== "" && { description }) });
     return name;
   }
+}
+
+function isSame(one: SpacedName | undefined, other: SpacedName | undefined): boolean {
+  return one?.namespace === other?.namespace && one?.name === other?.name;
 }
 
 function isClientSearch(item: unknown): boolean {
