@@ -135,12 +135,13 @@ async function play(open: () => ReplyLog): Promise<{ attempts: number }> {
 }
 
 async function playRounds(open: () => ReplyLog): Promise<void> {
-  const played: { attempts: number }[] = [];
-  for (let round = 0; round < ROUNDS; round += 10) {
-    played.push(...(await Promise.all(Array.from({ length: Math.min(10, ROUNDS - round) }, () => play(open)))));
+  let most = 0;
+  // On a busy machine a round may have no take-over: then more of them are played.
+  for (let round = 0; round < ROUNDS || (most <= 2 && round < 5 * ROUNDS); round += 10) {
+    const played = await Promise.all(Array.from({ length: 10 }, () => play(open)));
+    most = Math.max(most, ...played.map(({ attempts }) => attempts));
   }
-  const attempts = played.map((each) => each.attempts);
-  expect(Math.max(...attempts), "there were take-overs").toBeGreaterThan(2);
+  expect(most, "there were take-overs").toBeGreaterThan(2);
 }
 
 const noRedis = redisMissing ?? driversMissing;
