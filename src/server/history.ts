@@ -43,7 +43,7 @@ function exposedTurn(message: Message, rules: Policy["expose"]): Message {
  * Returns whether a turn has what a reply has. Turns that were written by hand, or cut by the end of a process, have
  * less.
  */
-export function isReply(turn: AssistantTurn): turn is AssistantMessage {
+function isReply(turn: AssistantTurn): turn is AssistantMessage {
   const { reasoning, toolCalls, citations, metrics } = turn as Partial<AssistantMessage>;
   return reasoning !== undefined && toolCalls !== undefined && citations !== undefined && metrics !== undefined;
 }

@@ -98,7 +98,7 @@ export function brokenOffError(word: string | undefined, why = ""): SendError | 
 }
 
 /** Returns the same error for a word of one protocol. */
-export function brokenOff(kind: SendErrorKind, word: string, why = ""): SendError {
+function brokenOff(kind: SendErrorKind, word: string, why = ""): SendError {
   const who = MODELS_FAULT.test(word) ? "model" : "provider";
   const reason = why === "" ? "" : ` ${why}`;
   return new SendError(kind, `The ${who} ended the reply early (finish reason "${word}").${reason}`, { code: word });
