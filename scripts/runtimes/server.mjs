@@ -109,7 +109,7 @@ function breaking(response) {
   let left = BYTES_OF_A_START;
   response.write = (piece, ...rest) => {
     if (left <= 0) return true;
-    const passed = piece.subarray(0, left);
+    const passed = Buffer.from(piece).subarray(0, left); // text, or bytes
     left -= passed.length;
     if (left > 0) return write(passed, ...rest);
     return write(passed, () => response.destroy());
