@@ -6,6 +6,7 @@ import { MessageStream } from "../../src/index.ts";
 import { createRelay, memoryLog, type Relay, type RelayOptions, type ReplyLog } from "../../src/server/index.ts";
 import { recovery } from "../../src/stream/load-recovery.ts";
 import { Gate, type ReplyScript, type ScriptedClient, scriptedClient } from "../../src/testing/index.ts";
+import { counting, endIn, isAt } from "../support/killed-tools.ts";
 import { get, killable, post, runId, throughJson, type Watching, watch } from "../support/relay.ts";
 
 await recovery.load(); // the clock of these tests waits for no file
@@ -23,12 +24,6 @@ const USAGE = { inputTokens: 10, outputTokens: 4 };
 const asks: ReplyScript = {
   steps: [{ text: "I look. " }, { toolCall: { name: "weather", arguments: { a: 1 } } }],
   ending: { usage: USAGE },
-};
-
-const counting = (name = "weather") => {
-  const calls: string[] = [];
-  const tool: Tool = { name, run: (_args, { toolCallId }) => `clear ${calls.push(toolCallId)}` };
-  return { calls, tool };
 };
 
 interface Scene {
@@ -57,23 +52,7 @@ async function begun(
   return { log, relay, run, viewer, kill: () => dying.kill(), next };
 }
 
-/** Watches a run in another process until its end. */
-async function endIn(relay: Relay, run: string, after = ""): Promise<Watching> {
-  const viewer = watch(await relay.handle(get(`${run}/stream?run=${run}${after}`)));
-  await vi.advanceTimersByTimeAsync(20_000);
-  await viewer.over;
-  return viewer;
-}
-
-/** Resolves when a turn is at the gate: its tools wait for the log, whose appends are paced. */
-async function isAt(gate: Gate): Promise<void> {
-  let isThere = false;
-  void gate.reached.then(() => {
-    isThere = true;
-  });
-  while (!isThere) await vi.advanceTimersByTimeAsync(10);
-  await vi.advanceTimersByTimeAsync(1_000);
-}
+const pathOf = (run: string, after = "") => `${run}/stream?run=${run}${after}`;
 
 function messageOf({ events }: Watching): AssistantMessage | undefined {
   const end = events.at(-1);
@@ -107,7 +86,7 @@ describe("a loop of tools whose process dies", () => {
     scene.kill();
     const rest: ReplyScript = { steps: [{ text: "look. " }, { toolCall: { name: "weather" } }] };
     const client = scriptedClient([rest, { text: "Clear." }]);
-    const viewer = await endIn(scene.next(client), scene.run);
+    const viewer = await endIn(scene.next(client), pathOf(scene.run));
     expect([viewer.text, viewer.events.at(-1)?.type]).toEqual(["I look. Clear.", "complete"]);
     expect(client.calls[0]?.messages.at(-1)).toMatchObject({ content: "I ", interrupted: true });
     expect([calls.length, client.calls.length]).toEqual([1, 2]);
@@ -123,8 +102,8 @@ describe("a loop of tools whose process dies", () => {
     const client = scriptedClient([{ text: "clear.", ending: { usage: USAGE } }]);
     const relay = scene.next(client);
     const seen = scene.viewer.events.findLast(({ type }) => type === "chunks");
-    const back = await endIn(relay, scene.run, seen?.type === "chunks" ? `&after=${seen.id}` : "");
-    const viewer = await endIn(relay, scene.run);
+    const back = await endIn(relay, pathOf(scene.run, seen?.type === "chunks" ? `&after=${seen.id}` : ""));
+    const viewer = await endIn(relay, pathOf(scene.run));
     expect(viewer.text).toBe("I look. It is clear.");
     expect(scene.viewer.text + back.text).toBe(viewer.text);
     expect(calls.length).toBe(1);
@@ -146,7 +125,7 @@ describe("a loop of tools whose process dies", () => {
     await isAt(gate);
     scene.kill();
     const client = scriptedClient([{ text: "Clear." }]);
-    const viewer = await endIn(scene.next(client), scene.run);
+    const viewer = await endIn(scene.next(client), pathOf(scene.run));
     expect([viewer.text, calls.length, client.calls.length]).toEqual(["I look. Clear.", 1, 1]);
   });
 
@@ -161,7 +140,7 @@ describe("a loop of tools whose process dies", () => {
     await isAt(running);
     scene.kill();
     const client = scriptedClient([]);
-    const viewer = await endIn(scene.next(client), scene.run);
+    const viewer = await endIn(scene.next(client), pathOf(scene.run));
     expect(viewer.events.at(-1)).toMatchObject({
       type: "failed",
       error: { kind: "truncated", partial: { content: "I look. ", toolCalls: [{ name: "weather" }] } },
@@ -179,9 +158,9 @@ describe("a loop of tools whose process dies", () => {
     scene.kill();
     const client = scriptedClient([{ text: "Clear." }]);
     const relay = scene.next(client);
-    const viewer = await endIn(relay, scene.run);
+    const viewer = await endIn(relay, pathOf(scene.run));
     expect([viewer.text, calls.length, client.calls.length]).toEqual(["I look. Clear.", 1, 1]);
-    expect((await endIn(relay, scene.run)).text, "a viewer that comes after the end").toBe("I look. Clear.");
+    expect((await endIn(relay, pathOf(scene.run))).text, "a viewer that comes after the end").toBe("I look. Clear.");
   });
 
   test("behind a call that the page answers ends there, and the page answers it", async () => {
@@ -193,7 +172,7 @@ describe("a loop of tools whose process dies", () => {
     await isAt(gate);
     scene.kill();
     const client = scriptedClient([]);
-    const viewer = await endIn(scene.next(client), scene.run);
+    const viewer = await endIn(scene.next(client), pathOf(scene.run));
     expect(viewer.events.at(-1)).toMatchObject({ type: "complete", message: { toolCalls: [{ name: "ask" }] } });
     expect([viewer.text, calls.length, client.calls.length]).toEqual(["I ask. ", 0, 0]);
   });
@@ -206,7 +185,7 @@ describe("a loop of tools whose process dies", () => {
     const scene = await begun(scriptedClient([both]), [first.tool, slow], undefined, { expose: { toolResults: true } });
     await isAt(running);
     scene.kill();
-    const viewer = await endIn(scene.next(scriptedClient([])), scene.run);
+    const viewer = await endIn(scene.next(scriptedClient([])), pathOf(scene.run));
     expect(viewer.events.at(-1)).toMatchObject({ type: "failed", error: { kind: "truncated" } });
     expect(messageOf(viewer)?.toolCalls).toMatchObject([{ name: "second" }]);
     const shown = viewer.events.flatMap((event) => (event.type === "chunks" ? event.chunks : []));
@@ -227,7 +206,7 @@ describe("a loop of tools whose process dies", () => {
     await isAt(second);
     dying.kill();
     const last = scriptedClient([{ text: "clear." }]);
-    const late = await endIn(scene.next(last), scene.run);
+    const late = await endIn(scene.next(last), pathOf(scene.run));
     expect([viewer.text, late.text, calls.length]).toEqual(["I look. It is ", "I look. It is clear.", 1]);
     expect(last.calls[0]?.messages[1]).toMatchObject({ content: "I look. ", replay: { data: "signature" } });
   });
@@ -243,7 +222,7 @@ describe("a loop of tools whose process dies", () => {
     scene.kill();
     expect((await scene.log.read(scene.run))?.entries[0]?.type).toBe("snapshot");
     const client = scriptedClient([{ text: "end." }]);
-    const viewer = await endIn(scene.next(client), scene.run);
+    const viewer = await endIn(scene.next(client), pathOf(scene.run));
     expect(viewer.text).toBe(`I look. ${long.map(({ text }) => text).join("")}end.`);
     expect(calls.length).toBe(1);
     expect(client.calls[0]?.messages[1]).toMatchObject({ content: "I look. ", replay: { data: "signature" } });
@@ -259,7 +238,7 @@ describe("a loop of tools whose process dies", () => {
     await drained;
     await scene.viewer.over;
     expect(scene.viewer.events.at(-1)?.type).toBe("reconnect");
-    const back = await endIn(scene.next(scriptedClient([{ text: "clear." }])), scene.run);
+    const back = await endIn(scene.next(scriptedClient([{ text: "clear." }])), pathOf(scene.run));
     expect([back.text, calls.length]).toEqual(["I look. It is clear.", 1]);
   });
 
@@ -276,7 +255,7 @@ describe("a loop of tools whose process dies", () => {
       ending: { usage: { inputTokens: 15, outputTokens: 5 } },
     };
     const client = scriptedClient([again]);
-    const viewer = await endIn(scene.next(client), scene.run);
+    const viewer = await endIn(scene.next(client), pathOf(scene.run));
     expect(viewer.events.at(-1)).toMatchObject({ type: "complete", message: { finishReason: "budget" } });
     expect([calls.length, client.calls.length]).toEqual([1, 1]);
   });
@@ -311,7 +290,7 @@ describe("a call that a user has allowed, without a session", () => {
     await isAt(running);
     scene.kill();
     const client = scriptedClient([]);
-    const viewer = await endIn(scene.next(client), scene.run);
+    const viewer = await endIn(scene.next(client), pathOf(scene.run));
     expect(viewer.events.at(-1)).toMatchObject({ type: "failed", error: { kind: "truncated" } });
     expect([calls.length, client.calls.length]).toEqual([1, 0]);
   });
@@ -323,7 +302,7 @@ describe("a call that a user has allowed, without a session", () => {
     await isAt(gate);
     scene.kill();
     const client = scriptedClient([{ text: "clear." }]);
-    const viewer = await endIn(scene.next(client), scene.run);
+    const viewer = await endIn(scene.next(client), pathOf(scene.run));
     expect([viewer.text, viewer.events.at(-1)?.type, calls.length]).toEqual(["It is clear.", "complete", 1]);
     expect(client.calls[0]?.messages.at(-2)).toMatchObject({ role: "tool", content: "clear 1" });
   });

@@ -5,6 +5,7 @@ import { MemoryStore, type SendError, type SessionRecord, type SessionStore, typ
 import { createRelay, memoryLog, type Relay, type ReplyLog } from "../../src/server/index.ts";
 import { recovery } from "../../src/stream/load-recovery.ts";
 import { Gate, type ReplyScript, type ScriptedClient, scriptedClient } from "../../src/testing/index.ts";
+import { counting, endIn, isAt } from "../support/killed-tools.ts";
 import { get, killable, post, runId, type Watching, watch } from "../support/relay.ts";
 
 await recovery.load(); // the clock of these tests waits for no file
@@ -81,34 +82,12 @@ async function begun(
   };
 }
 
-/** Watches a run in another process until its end. */
-async function endIn(relay: Relay, run: string): Promise<Watching> {
-  const viewer = watch(await relay.handle(get(`c/stream?run=${run}`)));
-  await vi.advanceTimersByTimeAsync(20_000);
-  await viewer.over;
-  return viewer;
-}
-
-/** Resolves when a turn is at the gate: its tools wait for the log, whose appends are paced. */
-async function isAt(gate: Gate): Promise<void> {
-  let isThere = false;
-  void gate.reached.then(() => {
-    isThere = true;
-  });
-  while (!isThere) await vi.advanceTimersByTimeAsync(10);
-  await vi.advanceTimersByTimeAsync(1_000);
-}
+const pathOf = (run: string) => `c/stream?run=${run}`;
 
 async function historyOf(relay: Relay): Promise<readonly { role: string; content: string; interrupted?: true }[]> {
   const { messages } = (await (await relay.handle(get("c"))).json()) as { messages: [] };
   return messages;
 }
-
-const counting = (name = "weather") => {
-  const calls: string[] = [];
-  const tool: Tool = { name, run: (_args, { toolCallId }) => `clear ${calls.push(toolCallId)}` };
-  return { calls, tool };
-};
 
 /** A store that is slow to take replies. */
 const hasReply = (_what: keyof SessionStore, records: readonly SessionRecord[]) =>
@@ -125,7 +104,7 @@ describe("a turn whose process is killed", () => {
     scene.kill();
     const client = scriptedClient([{ text: ["warm ", "today."] }]);
     const relay = scene.next(client);
-    const viewer = await endIn(relay, scene.run);
+    const viewer = await endIn(relay, pathOf(scene.run));
     expect(viewer.text).toBe("It is quite warm today.");
     expect(viewer.events.at(-1)).toMatchObject({ type: "complete", message: { content: "It is quite warm today." } });
     expect(client.calls[0]?.messages.at(-1)).toMatchObject({ content: "It is quite ", interrupted: true });
@@ -143,7 +122,7 @@ describe("a turn whose process is killed", () => {
     scene.kill();
     const client = scriptedClient([{ text: "clear." }]);
     const relay = scene.next(client, [tool]);
-    const viewer = await endIn(relay, scene.run);
+    const viewer = await endIn(relay, pathOf(scene.run));
     expect(viewer.text).toBe("I look. It is clear.");
     expect(calls.length).toBe(1);
     const end = viewer.events.at(-1);
@@ -170,7 +149,7 @@ describe("a turn whose process is killed", () => {
     scene.kill();
     const client = scriptedClient([]);
     const relay = scene.next(client);
-    const viewer = await endIn(relay, scene.run);
+    const viewer = await endIn(relay, pathOf(scene.run));
     expect(viewer.events.at(-1)).toMatchObject({
       type: "failed",
       error: { kind: "truncated", partial: { content: "I look. ", toolCalls: [{ name: "weather" }] } },
@@ -187,7 +166,7 @@ describe("a turn whose process is killed", () => {
     await isAt(running);
     scene.kill();
     const relay = scene.next(scriptedClient([]));
-    const viewer = await endIn(relay, scene.run);
+    const viewer = await endIn(relay, pathOf(scene.run));
     expect(viewer.events.at(-1)).toMatchObject({ type: "failed", error: { kind: "truncated" } });
     expect(await historyOf(relay)).toMatchObject([
       { role: "user" },
@@ -202,7 +181,7 @@ describe("a turn whose process is killed", () => {
     await vi.advanceTimersByTimeAsync(2_000); // the store is waited for
     scene.kill();
     const relay = scene.next(scriptedClient([{ text: "It is clear." }]));
-    const viewer = await endIn(relay, scene.run);
+    const viewer = await endIn(relay, pathOf(scene.run));
     expect([viewer.text, viewer.events.at(-1)?.type]).toEqual(["I look. It is clear.", "complete"]);
     expect(calls.length).toBe(1);
     const roles = ["user", "assistant", "tool", "assistant"];
@@ -229,7 +208,7 @@ describe("a turn whose process is killed", () => {
     await isAt(running);
     scene.kill();
     const client = scriptedClient([{ text: "Clear." }]);
-    const viewer = await endIn(scene.next(client, [asking]), run);
+    const viewer = await endIn(scene.next(client, [asking]), pathOf(run));
     expect(viewer.events.at(-1)).toMatchObject({ type: "failed", error: { kind: "truncated" } });
     expect([calls.length, client.calls.length]).toEqual([1, 0]);
     expect((await scene.log.read(run))?.end).toMatchObject({ error: { code: "producerLost" } });
@@ -244,10 +223,10 @@ describe("a turn whose process is killed", () => {
     scene.kill();
     const client = scriptedClient([{ text: "Clear." }]);
     const relay = scene.next(client);
-    const viewer = await endIn(relay, scene.run);
+    const viewer = await endIn(relay, pathOf(scene.run));
     expect(viewer.text).toBe("I look. Clear.");
     expect(viewer.events.at(-1)).toMatchObject({ type: "complete" });
-    expect((await endIn(relay, scene.run)).text, "a viewer that comes after the end").toBe("I look. Clear.");
+    expect((await endIn(relay, pathOf(scene.run))).text, "a viewer that comes after the end").toBe("I look. Clear.");
     expect([calls.length, client.calls.length]).toEqual([1, 1]);
     const roles = ["user", "assistant", "tool", "assistant"];
     expect((await historyOf(relay)).map(({ role }) => role)).toEqual(roles);
@@ -262,7 +241,7 @@ describe("a turn whose process is killed", () => {
     await isAt(running);
     scene.kill();
     const relay = scene.next(scriptedClient([]));
-    const viewer = await endIn(relay, scene.run);
+    const viewer = await endIn(relay, pathOf(scene.run));
     expect(viewer.events.at(-1)).toMatchObject({ type: "failed", error: { kind: "truncated" } });
     expect(await historyOf(relay)).toMatchObject([
       { role: "user" },
@@ -281,10 +260,10 @@ describe("a turn whose process is killed", () => {
     await vi.waitFor(async () => expect((await scene.inner.load("public/c")).at(-1)?.type).toBe("end"));
     const client = scriptedClient([]);
     const relay = scene.next(client);
-    const viewer = await endIn(relay, scene.run);
+    const viewer = await endIn(relay, pathOf(scene.run));
     expect(viewer.events.at(-1)).toMatchObject({ type: "complete", message: { content: "All of it." } });
     expect([viewer.text, client.calls.length]).toEqual(["All of it.", 0]);
-    expect((await endIn(relay, scene.run)).text, "a viewer that comes after the end").toBe("All of it.");
+    expect((await endIn(relay, pathOf(scene.run))).text, "a viewer that comes after the end").toBe("All of it.");
     expect((await historyOf(relay)).length).toBe(2);
   });
 
@@ -299,9 +278,9 @@ describe("a turn whose process is killed", () => {
     scene.kill();
     const relay = scene.next(scriptedClient([{ text: "warm." }]));
     const early = watch(await relay.handle(get(`c/stream?run=${scene.run}&after=1-1`)));
-    const viewer = await endIn(relay, scene.run);
+    const viewer = await endIn(relay, pathOf(scene.run));
     await early.over;
-    const late = await endIn(relay, scene.run);
+    const late = await endIn(relay, pathOf(scene.run));
     expect([early.text, viewer.text, late.text]).toEqual(Array(3).fill("It is quite warm."));
   });
 
@@ -312,7 +291,7 @@ describe("a turn whose process is killed", () => {
     const scene = await dead;
     scene.kill();
     const other = scriptedClient([{ text: "Clear." }]);
-    const viewer = await endIn(scene.next(other), scene.run);
+    const viewer = await endIn(scene.next(other), pathOf(scene.run));
     expect([viewer.text, client.calls.length, other.calls.length]).toEqual(["Clear.", 0, 1]);
   });
 
@@ -354,7 +333,7 @@ describe("a turn whose process is killed", () => {
     await drained;
     expect([viewer.events.at(-1)?.type, (await log.read(run))?.end, errors]).toEqual(["reconnect", undefined, []]);
     await inner.release("public/c");
-    const back = await endIn(createRelay({ ...options, client: scriptedClient([{ text: "warm." }]) }), run);
+    const back = await endIn(createRelay({ ...options, client: scriptedClient([{ text: "warm." }]) }), pathOf(run));
     expect([back.text, back.events.at(-1)?.type]).toEqual(["It is warm.", "complete"]);
   });
 
@@ -383,7 +362,7 @@ describe("a turn whose process is killed", () => {
     await viewer.over;
     expect([viewer.events.at(-1)?.type, (await scene.log.read(scene.run))?.end]).toEqual(["reconnect", undefined]);
     const next = scene.next(scriptedClient([{ text: "warm." }]));
-    const back = await endIn(next, scene.run);
+    const back = await endIn(next, pathOf(scene.run));
     expect([back.text, back.events.at(-1)?.type]).toEqual(["It is warm.", "complete"]);
     expect(await historyOf(next)).toMatchObject([{ role: "user" }, { content: "It is warm." }]);
     expect(heir.calls.length).toBe(0);
@@ -415,7 +394,7 @@ describe("a turn whose process is killed", () => {
     await viewer.over;
     expect(viewer.events.at(-1)?.type).toBe("reconnect");
     const next = createRelay({ ...options, client: scriptedClient([{ text: "whole." }]), sessions: { store: inner } });
-    const back = await endIn(next, run);
+    const back = await endIn(next, pathOf(run));
     expect(back.text).toBe("Half, whole.");
     expect(await historyOf(next)).toMatchObject([{ role: "user" }, { content: "Half, whole." }]);
   });

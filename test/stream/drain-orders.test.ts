@@ -3,8 +3,8 @@
 import { fallback, hedge, LLMSession, type MessageChunk, MessageStream } from "cloudllm";
 import { describe, expect, test, vi } from "vitest";
 import { encodeEvent } from "../../src/dialects/native/encode.ts";
-import type { ChunkSink, ReplyFacts } from "../../src/index.ts";
 import { relayClient } from "../../src/web/index.ts";
+import { drivenStream } from "../support/driven-stream.ts";
 import { complete, type FakeRequest, fakeRelay, opened, text, URL_OF_RELAY } from "../support/fake-relay.ts";
 import { httpChunk, LAST_CHUNK, type RawRequest, STREAM_HEAD } from "../support/raw-server.ts";
 import { useServers } from "../support/servers.ts";
@@ -27,25 +27,12 @@ const textChunk = (content: string): MessageChunk => ({ type: "text", content, i
 
 /** A source that delivers before it is asked. */
 async function pushed(): Promise<Begun> {
-  const facts: ReplyFacts = { provider: "scripted", model: "script", attempts: [] };
-  let sink: ChunkSink | undefined;
-  const push = (contents: readonly string[]): void => {
-    sink?.chunks.push(...contents.map(textChunk));
-    sink?.flush();
-  };
-  const stream = new MessageStream({
-    facts,
-    attach: (given) => {
-      sink = given;
-    },
-    pull: () => undefined,
-    close: () => undefined,
-  });
-  push(FIRST);
+  const { stream, facts, push, end } = drivenStream();
+  push(...FIRST);
   const finish = (): void => {
-    push(REST);
+    push(...REST);
     facts.usage = USAGE;
-    sink?.end();
+    end();
   };
   return { stream, finish };
 }

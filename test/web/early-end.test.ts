@@ -3,9 +3,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { encodeEvent } from "../../src/dialects/native/encode.ts";
 import type { NativeEvent } from "../../src/dialects/native/wire.ts";
-import { type ChunkSink, MessageStream, type ReplyFacts, SendError } from "../../src/index.ts";
+import { type MessageStream, SendError } from "../../src/index.ts";
 import { relayClient } from "../../src/web/index.ts";
 import { read } from "../support/broken-replies.ts";
+import { drivenStream } from "../support/driven-stream.ts";
 import { complete, type FakeRequest, fakeRelay, opened, text, URL_OF_RELAY } from "../support/fake-relay.ts";
 
 const QUESTION = [{ role: "user", content: "Tell me." }] as const;
@@ -44,27 +45,14 @@ async function relayed(signal?: AbortSignal): Promise<Early> {
 }
 
 async function provided(signal?: AbortSignal): Promise<Early> {
-  let sink: ChunkSink | undefined;
-  const push = (...contents: readonly string[]): void => {
-    for (const content of contents) sink?.chunks.push({ type: "text", content, isFinal: false });
-    sink?.flush();
-  };
-  const facts: ReplyFacts = { provider: "scripted", model: "script", attempts: [] };
-  const stream = new MessageStream({
-    facts,
-    attach: (given) => {
-      sink = given;
-    },
-    pull: () => undefined,
-    close: () => undefined,
-  });
+  const { stream, facts, push, end, fail } = drivenStream();
   push(ONE, TWO);
-  signal?.addEventListener("abort", () => sink?.fail(new SendError("aborted", "The caller's signal ended the call.")));
-  setTimeout(() => sink?.fail(new SendError("timeout", "It took too long.")), 1_000);
+  signal?.addEventListener("abort", () => fail(new SendError("aborted", "The caller's signal ended the call.")));
+  setTimeout(() => fail(new SendError("timeout", "It took too long.")), 1_000);
   const finish = (): void => {
     push(THREE);
     facts.usage = USAGE;
-    sink?.end();
+    end();
   };
   return { stream, finish };
 }
