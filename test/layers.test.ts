@@ -60,6 +60,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
+/** The rooms of the relay, from below: each imports from those before it only. */
+const RELAY_ROOMS = ["log", "feed", "http", "policy", "request", "run", "gateway"];
+
 /** The one import that points up: the interface names the stream that it resolves to. */
 const POINTS_UP = { from: "contract/client.ts", to: "stream/message-stream.ts" };
 
@@ -96,6 +99,14 @@ describe.each(files)("src/%s", (file) => {
 
 test("there is no circle of layers", () => {
   expect(circleIn(Object.keys(MAY_IMPORT), (layer) => MAY_IMPORT[layer] ?? [])).toEqual([]);
+});
+
+test("the rooms of the relay import from those below them", () => {
+  const roomOf = (file: string) => RELAY_ROOMS.findIndex((room) => file.startsWith(`server/${room}/`));
+  const upward = files
+    .filter((file) => roomOf(file) >= 0)
+    .flatMap((file) => importedFiles(file).flatMap((to) => (roomOf(to) > roomOf(file) ? [`${file} → ${to}`] : [])));
+  expect(upward).toEqual([]);
 });
 
 test("there is no circle of files", () => {

@@ -5,8 +5,8 @@ import { badRequest } from "../dialects/refusal.ts";
 import { LLMSession } from "../session/session.ts";
 import type { SessionStore, StoredSession } from "../session/store.ts";
 import { titleIn, titleOf } from "../session/title.ts";
-import type { Caller } from "./policy-options.ts";
-import { scopedChat } from "./reply-source.ts";
+import type { Caller } from "./policy/policy-options.ts";
+import { scopedChat } from "./run/reply-source.ts";
 
 /**
  * Chats of a page. A title that the store does not list costs a read of its conversation, when that has changed since

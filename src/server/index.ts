@@ -14,10 +14,12 @@ export type {
   StartContext,
 } from "../dialects/dialect.ts";
 export { native } from "../dialects/native/dialect.ts";
-export { bearerKey } from "./bearer-key.ts";
-export type { EntryId } from "./entry-id.ts";
+export { bearerKey } from "./gateway/bearer-key.ts";
 export { createGateway, type Gateway } from "./gateway/gateway.ts";
 export type { GatewayLimits, GatewayOptions } from "./gateway/options.ts";
+export { type NodeHandler, type NodeResponse, toNode } from "./http/node-adapter.ts";
+export type { NodeRequest } from "./http/node-request.ts";
+export type { EntryId } from "./log/entry-id.ts";
 export type {
   ChatRun,
   LogEntry,
@@ -28,10 +30,8 @@ export type {
   RunHead,
   RunRequest,
   WriterState,
-} from "./log.ts";
-export { type MemoryLogOptions, memoryLog } from "./memory-log.ts";
-export { type NodeHandler, type NodeResponse, toNode } from "./node-adapter.ts";
-export type { NodeRequest } from "./node-request.ts";
+} from "./log/log.ts";
+export { type MemoryLogOptions, memoryLog } from "./log/memory-log.ts";
 export type {
   AllowedOption,
   Authorize,
@@ -41,7 +41,7 @@ export type {
   LimitAnswer,
   PolicyOptions,
   RelayLimits,
-} from "./policy-options.ts";
+} from "./policy/policy-options.ts";
 export { createRelay, type Relay } from "./relay.ts";
 export type { RelayOptions } from "./relay-options.ts";
-export type { SessionSetup } from "./session-turn.ts";
+export type { SessionSetup } from "./run/session-turn.ts";

@@ -9,12 +9,12 @@ import { native } from "../dialects/native/dialect.ts";
 import { receivedText } from "../platform/received.ts";
 import { budgetFault, type TurnBudget } from "../session/turn-budget.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
-import type { ReplyLog, RunEnd, RunHead } from "./log.ts";
-import { withDeadlines } from "./log-deadline.ts";
-import { memoryLog } from "./memory-log.ts";
-import { type Policy, policyOf } from "./policy.ts";
-import type { PolicyOptions } from "./policy-options.ts";
-import type { SessionSetup } from "./session-turn.ts";
+import type { ReplyLog, RunEnd, RunHead } from "./log/log.ts";
+import { withDeadlines } from "./log/log-deadline.ts";
+import { memoryLog } from "./log/memory-log.ts";
+import { type Policy, policyOf } from "./policy/policy.ts";
+import type { PolicyOptions } from "./policy/policy-options.ts";
+import type { SessionSetup } from "./run/session-turn.ts";
 
 /** The options of `createRelay`. */
 export interface RelayOptions extends PolicyOptions {

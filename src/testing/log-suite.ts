@@ -1,6 +1,6 @@
 /** The laws of `ReplyLog` as cases that any test runner can run. */
 
-import type { ReplyLog } from "../server/log.ts";
+import type { ReplyLog } from "../server/log/log.ts";
 import { within } from "./contract/case.ts";
 import { type LawCase, lawCases } from "./law-case.ts";
 import type { LogCaseDefinition, LogSubject } from "./log/case.ts";

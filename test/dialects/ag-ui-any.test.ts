@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { MessageChunk } from "../../src/index.ts";
-import { coalesced } from "../../src/server/coalesce.ts";
+import { coalesced } from "../../src/server/feed/coalesce.ts";
 import { agUi, type ReplyEvent } from "../../src/server/index.ts";
 import { scriptedClient } from "../../src/testing/index.ts";
 import { pageOf, type WireEvent, wireEvents, wireFaults } from "../support/ag-ui.ts";

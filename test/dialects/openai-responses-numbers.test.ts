@@ -6,11 +6,11 @@ import { ResponsesEncoder } from "../../src/dialects/openai-responses/encoder.ts
 import { EventNumbers } from "../../src/dialects/openai-responses/event-numbers.ts";
 import { EMPTY_MEMO } from "../../src/dialects/openai-responses/request.ts";
 import { OutlineRecorder } from "../../src/dialects/outline.ts";
-import { entryId } from "../../src/server/entry-id.ts";
-import { Feed, type Mask } from "../../src/server/feed.ts";
-import type { LogEntry, RunEnd } from "../../src/server/log.ts";
-import { foldedIn, outlineOf } from "../../src/server/outline-so-far.ts";
-import { EncodedWire } from "../../src/server/viewer-wire.ts";
+import { Feed, type Mask } from "../../src/server/feed/feed.ts";
+import { EncodedWire } from "../../src/server/feed/viewer-wire.ts";
+import { entryId } from "../../src/server/log/entry-id.ts";
+import type { LogEntry, RunEnd } from "../../src/server/log/log.ts";
+import { foldedIn, outlineOf } from "../../src/server/log/outline-so-far.ts";
 import { Fold } from "../../src/stream/fold.ts";
 import { randomFrom } from "../support/random.ts";
 import { deltasOf, type ResponsesEvent, unitsOf } from "../support/responses.ts";

@@ -7,10 +7,10 @@ import { SendError } from "../../src/contract/errors.ts";
 import type { AssistantMessage } from "../../src/contract/message.ts";
 import { native } from "../../src/dialects/native/dialect.ts";
 import { notFound, Refusal } from "../../src/dialects/refusal.ts";
-import { exposedChunks, exposedMessage } from "../../src/server/exposed-message.ts";
-import { exposedHistory } from "../../src/server/history.ts";
-import { errorResponse, maskedError } from "../../src/server/masked-error.ts";
-import { policyOf } from "../../src/server/policy.ts";
+import { exposedHistory } from "../../src/server/policy/exposed-history.ts";
+import { exposedChunks, exposedMessage } from "../../src/server/policy/exposed-message.ts";
+import { errorResponse, maskedError } from "../../src/server/policy/masked-error.ts";
+import { policyOf } from "../../src/server/policy/policy.ts";
 import { message } from "../support/exposed.ts";
 
 const DEFAULTS = policyOf({ authorize: "public" }, { hasSessions: false }).expose;

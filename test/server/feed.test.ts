@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { decodeEvent } from "../../src/dialects/native/reader.ts";
 import type { NativeEvent, WireEvent } from "../../src/dialects/native/wire.ts";
-import { Feed, frameOf, type Mask } from "../../src/server/feed.ts";
-import type { Frame } from "../../src/server/frame.ts";
-import type { LogEntry } from "../../src/server/log.ts";
-import { messageSoFar } from "../../src/server/message-so-far.ts";
+import { Feed, frameOf, type Mask } from "../../src/server/feed/feed.ts";
+import type { Frame } from "../../src/server/feed/frame.ts";
+import type { LogEntry } from "../../src/server/log/log.ts";
+import { messageSoFar } from "../../src/server/log/message-so-far.ts";
 import { textOf } from "../support/relay.ts";
 
 const OPEN: Mask = {

@@ -7,7 +7,7 @@ import { ClaudeClient, type ClientOptions, GeminiClient, type ProviderClient } f
 import { bearerKey, createGateway, type Gateway } from "cloudllm/server";
 import { type ProviderServer, type ReplyScript, startProviderServer } from "cloudllm/testing";
 import { describe, expect, test } from "vitest";
-import { ReplayMemory } from "../../src/server/replay-memory.ts";
+import { ReplayMemory } from "../../src/server/gateway/replay-memory.ts";
 import { ask, KEY } from "../support/gateway.ts";
 
 const CALL: ReplyScript = {

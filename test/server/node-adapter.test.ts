@@ -10,7 +10,7 @@ import {
 import { connect, createServer as createServer2 } from "node:http2";
 import { type AddressInfo, connect as connectSocket } from "node:net";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { toNode } from "../../src/server/node-adapter.ts";
+import { toNode } from "../../src/server/http/node-adapter.ts";
 import { compression, expressOf, frameworksMissing, hono } from "../support/web-frameworks.ts";
 
 const WORDS = ["one", "two", "three", "four"];

@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { routeOf } from "../../src/dialects/route.ts";
 import type { MessageChunk } from "../../src/index.ts";
-import { coalesced } from "../../src/server/coalesce.ts";
-import { Cursor } from "../../src/server/cursor.ts";
+import { coalesced } from "../../src/server/feed/coalesce.ts";
+import { Cursor } from "../../src/server/feed/cursor.ts";
 import type { LogEntry } from "../../src/server/index.ts";
 
 const text = (content: string): MessageChunk => ({ type: "text", content, isFinal: false });

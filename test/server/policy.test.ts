@@ -1,9 +1,9 @@
 /** A relay's options: safe defaults, and mistakes that are named when the relay is made. */
 
 import { describe, expect, test } from "vitest";
-import { corsHeaders, originRefusal, preflightResponse } from "../../src/server/cors.ts";
-import { policyOf } from "../../src/server/policy.ts";
-import type { PolicyOptions } from "../../src/server/policy-options.ts";
+import { policyOf } from "../../src/server/policy/policy.ts";
+import type { PolicyOptions } from "../../src/server/policy/policy-options.ts";
+import { corsHeaders, originRefusal, preflightResponse } from "../../src/server/request/cors.ts";
 
 const made = (options: object, hasSessions = false) =>
   policyOf({ authorize: "public", ...options } as PolicyOptions, { hasSessions, otherOptions: ["client", "log"] });

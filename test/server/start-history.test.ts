@@ -1,7 +1,7 @@
 /** What a browser may send of a conversation: attachments, and a history that is the server's or signed. */
 
 import { describe, expect, test } from "vitest";
-import { signerOf } from "../../src/server/signature.ts";
+import { signerOf } from "../../src/server/request/signature.ts";
 import { message } from "../support/exposed.ts";
 import { body, HELLO, RUN, refusal, SECRET, type Setting, started } from "./start-requests.ts";
 

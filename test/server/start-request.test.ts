@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { messagesFault, optionsFault } from "../../src/contract/validate.ts";
 import { Refusal } from "../../src/dialects/refusal.ts";
-import { stopRequestOf } from "../../src/server/start-request.ts";
+import { stopRequestOf } from "../../src/server/request/start-request.ts";
 import { body, HELLO, RUN, refusal, SECRET, type Setting, started } from "./start-requests.ts";
 
 /** Names of fields in messages and options. */

@@ -4,11 +4,11 @@ import { expect } from "vitest";
 import type { UserMessage } from "../../src/contract/message.ts";
 import { native } from "../../src/dialects/native/dialect.ts";
 import { Refusal } from "../../src/dialects/refusal.ts";
-import { policyOf } from "../../src/server/policy.ts";
-import type { PolicyOptions } from "../../src/server/policy-options.ts";
-import { jsonBodyOf } from "../../src/server/request-body.ts";
-import { signerOf } from "../../src/server/signature.ts";
-import { type CheckedStart, checkedStartOf } from "../../src/server/start-request.ts";
+import { policyOf } from "../../src/server/policy/policy.ts";
+import type { PolicyOptions } from "../../src/server/policy/policy-options.ts";
+import { jsonBodyOf } from "../../src/server/request/request-body.ts";
+import { signerOf } from "../../src/server/request/signature.ts";
+import { type CheckedStart, checkedStartOf } from "../../src/server/request/start-request.ts";
 
 export const RUN: string = "r".repeat(22);
 

@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import type { RequestListener } from "node:http";
 import { createRequire } from "node:module";
-import type { NodeHandler } from "../../src/server/node-adapter.ts";
+import type { NodeHandler } from "../../src/server/http/node-adapter.ts";
 
 const interop = new URL("../interop/", import.meta.url);
 const require = createRequire(new URL("package.json", interop));

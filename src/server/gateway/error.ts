@@ -3,8 +3,8 @@
 import { SendError } from "../../contract/errors.ts";
 import type { MachineDialect } from "../../dialects/machine/dialect.ts";
 import { Refusal } from "../../dialects/refusal.ts";
-import { maskedError, statusOf } from "../masked-error.ts";
-import type { Policy } from "../policy.ts";
+import { maskedError, statusOf } from "../policy/masked-error.ts";
+import type { Policy } from "../policy/policy.ts";
 
 /** The rules about an answer. */
 export interface ErrorRules {

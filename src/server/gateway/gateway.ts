@@ -14,24 +14,24 @@ import type {
 import { notFound, Refusal } from "../../dialects/refusal.ts";
 import { sendErrorOf } from "../../stream/transfer.ts";
 import { estimateRequestTokens } from "../../tokens/request-estimate.ts";
-import { endOf } from "../complete-reply.ts";
-import { corsHeaders, originRefusal, preflightResponse } from "../cors.ts";
-import type { Feed } from "../feed.ts";
-import { type Answer, type Asked, handlerOf, type Shown, withHeaders } from "../handler.ts";
-import { answerSoFar, KeptReplies, keptReply } from "../kept-replies.ts";
-import { within } from "../log-deadline.ts";
-import { type Caller, isResponse } from "../policy-options.ts";
-import { ReplayMemory } from "../replay-memory.ts";
-import { jsonBodyOf } from "../request-body.ts";
-import type { Run } from "../run.ts";
-import { RunHost } from "../run-host.ts";
-import { Viewer } from "../viewer.ts";
-import { EncodedWire } from "../viewer-wire.ts";
+import type { Feed } from "../feed/feed.ts";
+import { Viewer } from "../feed/viewer.ts";
+import { EncodedWire } from "../feed/viewer-wire.ts";
+import { type Answer, type Asked, handlerOf, type Shown, withHeaders } from "../http/handler.ts";
+import { within } from "../log/log-deadline.ts";
+import { type Caller, isResponse } from "../policy/policy-options.ts";
+import { corsHeaders, originRefusal, preflightResponse } from "../request/cors.ts";
+import { jsonBodyOf } from "../request/request-body.ts";
+import type { Run } from "../run/run.ts";
+import { RunHost } from "../run/run-host.ts";
+import { endOf } from "./complete-reply.ts";
 import { dialectOf, machineRouteOf, modelFormsOf } from "./dialects.ts";
 import { answerHeaders, gatewayError } from "./error.ts";
+import { answerSoFar, KeptReplies, keptReply } from "./kept-replies.ts";
 import type { GatewayModel } from "./models.ts";
 import { type GatewayOptions, type GatewaySettings, gatewaySettings } from "./options.ts";
 import { pathOf } from "./path.ts";
+import { ReplayMemory } from "./replay-memory.ts";
 
 /** The server of programs. Its functions need no `this`. */
 export interface Gateway {

@@ -7,9 +7,9 @@ import { unknownOption } from "../../contract/unknown-option.ts";
 import { isJsonObject } from "../../platform/json-object.ts";
 import { receivedText, typeText } from "../../platform/received.ts";
 import { withoutUndefined } from "../../platform/without-undefined.ts";
-import type { ReplyLog } from "../log.ts";
-import { memoryLog } from "../memory-log.ts";
-import type { PolicyOptions, RelayLimits } from "../policy-options.ts";
+import type { ReplyLog } from "../log/log.ts";
+import { memoryLog } from "../log/memory-log.ts";
+import type { PolicyOptions, RelayLimits } from "../policy/policy-options.ts";
 import { type RelayOptions, type RelaySettings, settingsOf } from "../relay-options.ts";
 import { GatewayModels } from "./models.ts";
 

@@ -4,8 +4,8 @@
  * writer whose run was taken over.
  */
 
-import { compareIds, type EntryId, positionOf } from "../../server/entry-id.ts";
-import type { LogEntry, RunEnd } from "../../server/log.ts";
+import { compareIds, type EntryId, positionOf } from "../../server/log/entry-id.ts";
+import type { LogEntry, RunEnd } from "../../server/log/log.ts";
 
 /** One item, as it is read. */
 export type LogItem =

@@ -1,6 +1,6 @@
 /** Writes one attempt of a run into its stream. */
 
-import type { LogEntry, LogWriter, RunEnd, WriterState } from "../../server/log.ts";
+import type { LogEntry, LogWriter, RunEnd, WriterState } from "../../server/log/log.ts";
 import { isRedisError, type RedisClient, type RedisReply } from "./client.ts";
 import { closingId, endFields, entryFields, itemsOf, type LogItem } from "./log-item.ts";
 import type { RedisNotifier } from "./notifier.ts";

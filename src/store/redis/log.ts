@@ -1,7 +1,7 @@
 /** Runs in Redis: a log that several processes and machines share. */
 
-import { compareIds, type EntryId, positionOf } from "../../server/entry-id.ts";
-import type { ChatRun, LogPage, LogWriter, ReplyLog, RunEnd, RunHead } from "../../server/log.ts";
+import { compareIds, type EntryId, positionOf } from "../../server/log/entry-id.ts";
+import type { ChatRun, LogPage, LogWriter, ReplyLog, RunEnd, RunHead } from "../../server/log/log.ts";
 import { DEFAULT_LIMIT, type LogOptions, type LogSettings, logSettingsOf } from "../log-options.ts";
 import { type RedisClient, type RedisLike, redisClientOf } from "./client.ts";
 import { keyPart } from "./key.ts";

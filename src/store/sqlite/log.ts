@@ -1,6 +1,6 @@
 /** Runs in SQLite: a log that survives a restart, and that the processes of one machine share. */
 
-import { compareIds, type EntryId, type EntryPosition, positionOf } from "../../server/entry-id.ts";
+import { compareIds, type EntryId, type EntryPosition, positionOf } from "../../server/log/entry-id.ts";
 import type {
   ChatRun,
   LogEntry,
@@ -10,7 +10,7 @@ import type {
   RunEnd,
   RunHead,
   WriterState,
-} from "../../server/log.ts";
+} from "../../server/log/log.ts";
 import { DEFAULT_LIMIT, type LogOptions, type LogSettings, logSettingsOf } from "../log-options.ts";
 import { SqliteDatabase, type SqliteLike } from "./database.ts";
 import { END_NUMBER, LOG_SCHEMA } from "./log-schema.ts";

@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { setTimeout as elapse } from "node:timers/promises";
 import type { MessageChunk } from "../../contract/chunk.ts";
 import type { AssistantMessage } from "../../contract/message.ts";
-import type { EntryId } from "../../server/entry-id.ts";
-import type { LogEntry, LogWriter, ReplyLog, RunEnd, RunHead } from "../../server/log.ts";
+import type { EntryId } from "../../server/log/entry-id.ts";
+import type { LogEntry, LogWriter, ReplyLog, RunEnd, RunHead } from "../../server/log/log.ts";
 
 /** The times with which a case opens a log, in milliseconds. */
 export interface LogTimes {

@@ -9,7 +9,7 @@ import type { Readable } from "node:stream";
 import { setTimeout as elapse } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { ReplyLog, RunEnd, RunHead } from "../../../src/server/log.ts";
+import type { ReplyLog, RunEnd, RunHead } from "../../../src/server/log/log.ts";
 import type { RedisLike } from "../../../src/store/redis/client.ts";
 import { redisLog } from "../../../src/store/redis/log.ts";
 import type { SqliteLike } from "../../../src/store/sqlite/database.ts";

@@ -2,8 +2,8 @@
 
 import { setTimeout as elapse } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type EntryId, positionOf } from "../../../src/server/entry-id.ts";
-import type { LogEntry, LogWriter, ReplyLog, RunEnd } from "../../../src/server/log.ts";
+import { type EntryId, positionOf } from "../../../src/server/log/entry-id.ts";
+import type { LogEntry, LogWriter, ReplyLog, RunEnd } from "../../../src/server/log/log.ts";
 import { type RedisLike, redisClientOf } from "../../../src/store/redis/client.ts";
 import { redisLog } from "../../../src/store/redis/log.ts";
 import type { SqliteLike } from "../../../src/store/sqlite/database.ts";

@@ -1,8 +1,8 @@
 /** The log in memory keeps the laws of a log, within one process. */
 
 import { test } from "vitest";
-import type { ReplyLog } from "../../../src/server/log.ts";
-import { memoryLog } from "../../../src/server/memory-log.ts";
+import type { ReplyLog } from "../../../src/server/log/log.ts";
+import { memoryLog } from "../../../src/server/log/memory-log.ts";
 import { logSuite } from "../../../src/testing/log-suite.ts";
 
 const logs = new Map<string, ReplyLog>();

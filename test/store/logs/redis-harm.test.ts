@@ -2,7 +2,7 @@
 
 import { setTimeout as elapse } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import type { LogEntry, LogWriter, RunEnd } from "../../../src/server/log.ts";
+import type { LogEntry, LogWriter, RunEnd } from "../../../src/server/log/log.ts";
 import { type RedisClient, type RedisLike, redisClientOf } from "../../../src/store/redis/client.ts";
 import { redisLog } from "../../../src/store/redis/log.ts";
 import { begun, complete, entriesOf, entry, headOf, readAll, snapshot, until } from "../../../src/testing/log/case.ts";

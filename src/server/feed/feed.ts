@@ -1,0 +1,341 @@
+/** The entries of one run in the memory of this process, and the viewers that read them. */
+
+import type { MessageChunk } from "../../contract/chunk.ts";
+import type { AssistantMessage } from "../../contract/message.ts";
+import { encodeEvent } from "../../dialects/native/encode.ts";
+import type { NativeEvent } from "../../dialects/native/wire.ts";
+import type { EntryId } from "../log/entry-id.ts";
+import { sizeOfEntry } from "../log/entry-size.ts";
+import type { LogEntry, RunEnd, RunHead } from "../log/log.ts";
+import { coalesced } from "./coalesce.ts";
+import { Cursor } from "./cursor.ts";
+import { Frame } from "./frame.ts";
+
+/** The view of a run that its viewers get. */
+export interface Mask {
+  chunks(chunks: readonly MessageChunk[]): readonly MessageChunk[];
+  message(message: AssistantMessage): AssistantMessage;
+  end(end: RunEnd): EndEvent | Promise<EndEvent>;
+}
+
+/** The last event of a run. */
+export type EndEvent = Extract<NativeEvent, { readonly type: "complete" | "failed" }>;
+
+type OpenedEvent = Extract<NativeEvent, { readonly type: "opened" }>;
+
+/** A reader of a feed. */
+export interface FeedReader {
+  /** There is more to read, or the end. */
+  notify(): void;
+  /** The run goes on elsewhere: attach again after so many milliseconds. */
+  sendAway(afterMs: number): void;
+  /** Called each second. */
+  tick(now: number): void;
+}
+
+/** A reader's place. `next` counts the entries of the feed from 0, and `sent` their bytes. */
+export interface FeedPlace {
+  readonly cursor: Cursor;
+  /** The last entry that the reader has got, or had before. */
+  got: EntryId | undefined;
+  next: number;
+  sent: number;
+}
+
+/** An event, as it is and on the relay's own wire. */
+export interface EncodedEvent<Event extends NativeEvent = NativeEvent> {
+  readonly event: Event;
+  readonly frame: Frame;
+}
+
+interface FeedEntry {
+  readonly entry: LogEntry;
+  /** The id before it; `undefined` for the first. */
+  readonly previous: EntryId | undefined;
+  /** The bytes of this entry and of all before it. */
+  readonly bytes: number;
+  /** The chunks as they came, for readers that take them at once: until the next entry. */
+  pieces: readonly MessageChunk[] | undefined;
+  /**
+   * On the wire, for readers that got the entry before it: made once; `hidden` when nothing of it shows. That of chunks
+   * is kept until the next entry: readers behind that get a joined event.
+   */
+  frame: Frame | "hidden" | undefined;
+}
+
+/** A viewer that is behind gets at most so many bytes at a time. */
+const MAX_BACKLOG = 262_144;
+
+/** The run is read so many bytes ahead of its fastest viewer (law 6). */
+const MAX_AHEAD = 1_048_576;
+
+/** The end of a reply whose own end cannot be shown. */
+const FAILED: EndEvent = {
+  type: "failed",
+  error: { kind: "server", message: "The reply failed on the server.", retryable: false },
+};
+
+/**
+ * Keeps the entries since the last snapshot, and those between it and the one before, so that a viewer that is a little
+ * behind need not begin again. A run, or a reader of a log, fills it.
+ */
+export class Feed {
+  /** The id of the run. */
+  readonly run: string;
+  /** The conversation, as its owner calls it. */
+  readonly chat: string;
+  /** The id under which front ends know the reply. */
+  readonly messageId: string;
+  /** The parts of that message before this run. */
+  readonly before: readonly MessageChunk[] | undefined;
+  readonly #mask: Mask;
+  readonly #readers = new Set<FeedReader>();
+  #entries: FeedEntry[] = [];
+  /** How many entries have been removed from the front. */
+  #dropped = 0;
+  /** The number of the last snapshot, counted as in `FeedPlace`: a new viewer begins there. */
+  #start = 0;
+  #bytes = 0;
+  /** As far as the fastest reader has come, in bytes. */
+  #fastest = 0;
+  #opened: EncodedEvent<OpenedEvent> | undefined;
+  #end: RunEnd | undefined;
+  #shownEnd: EncodedEvent<EndEvent> | undefined;
+  /** Resumes the run, which waits for its readers. */
+  #resume: (() => void) | undefined;
+  /** Called when the last reader has left. */
+  onLeft: (() => void) | undefined;
+
+  constructor({ id, chat, messageId = id, before }: Pick<RunHead, "id" | "chat" | "messageId" | "before">, mask: Mask) {
+    this.run = id;
+    this.chat = chat.slice(chat.indexOf("/") + 1);
+    this.messageId = messageId;
+    this.before = before;
+    this.#mask = mask;
+  }
+
+  get readers(): ReadonlySet<FeedReader> {
+    return this.#readers;
+  }
+
+  /** Returns the entries from the last snapshot on, and some before it. */
+  get entries(): readonly LogEntry[] {
+    return this.#entries.map(({ entry }) => entry);
+  }
+
+  get last(): LogEntry | undefined {
+    return this.#entries.at(-1)?.entry;
+  }
+
+  /** Returns how many entries there are from the last snapshot on. */
+  get length(): number {
+    return this.#dropped + this.#entries.length - this.#start;
+  }
+
+  get end(): RunEnd | undefined {
+    return this.#end;
+  }
+
+  /** Returns whether the run is too far ahead of its readers. */
+  get isAhead(): boolean {
+    return this.#readers.size > 0 && this.#bytes - this.#fastest > MAX_AHEAD;
+  }
+
+  /** The event with which every reader begins; `undefined` while the provider has not accepted the request. */
+  get opened(): EncodedEvent<OpenedEvent> | undefined {
+    return this.#opened;
+  }
+
+  /** The provider has accepted the request. */
+  open(provider: string, model: string): void {
+    if (this.#opened) return;
+    this.#opened = shownAs({ type: "opened", run: this.run, provider, model });
+    this.#notify();
+  }
+
+  /**
+   * @param size as `sizeOfEntry` says
+   * @param pieces the chunks of the entry as they came, before they were joined
+   */
+  append(entry: LogEntry, size: number = sizeOfEntry(entry), pieces?: readonly MessageChunk[]): void {
+    const last = this.#entries.at(-1);
+    if (last?.entry.type === "chunks") last.frame = last.pieces = undefined;
+    if (entry.type === "chunks") this.#bytes += size;
+    else {
+      this.#entries.splice(0, this.#start - this.#dropped);
+      this.#dropped = this.#start;
+      this.#start += this.#entries.length;
+    }
+    this.#entries.push({ entry, previous: last?.entry.id, bytes: this.#bytes, pieces, frame: undefined });
+    this.#notify();
+  }
+
+  /** The end of the run: nothing follows it. */
+  finish(end: RunEnd): void {
+    if (this.#end) return;
+    this.#end = end;
+    const event = this.#endEvent(end);
+    if (event instanceof Promise) void event.then((signed) => this.#showEnd(signed));
+    else this.#showEnd(event);
+    this.goOn();
+  }
+
+  /** Resolves when the readers have caught up, or have left, or `goOn` is called. */
+  caughtUp(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#resume = resolve;
+    });
+  }
+
+  /** Lets a run that waits for its readers go on. */
+  goOn(): void {
+    this.#resume?.();
+    this.#resume = undefined;
+  }
+
+  /** Returns the place of a reader that has seen the entries up to `after`. */
+  placeOf(after: EntryId | undefined): FeedPlace {
+    const seen = after === undefined ? -1 : this.#entries.findLastIndex(({ entry }) => entry.id === after);
+    return { cursor: new Cursor(after), got: after, next: seen < 0 ? this.#start : this.#dropped + seen + 1, sent: 0 };
+  }
+
+  join(reader: FeedReader): void {
+    this.#readers.add(reader);
+  }
+
+  leave(reader: FeedReader): void {
+    if (!this.#readers.delete(reader)) return;
+    this.goOn();
+    if (this.#readers.size === 0) this.onLeft?.();
+  }
+
+  /** The run goes on elsewhere. */
+  sendAway(afterMs: number): void {
+    for (const reader of [...this.#readers]) reader.sendAway(afterMs);
+  }
+
+  /**
+   * Returns the next entries on the relay's own wire, and moves the reader's place behind them; `undefined` for no
+   * entries.
+   */
+  read(place: FeedPlace): Frame | undefined {
+    return this.#next(place, (shown, last, got) => this.#frameOf(shown, last, got));
+  }
+
+  /** Returns the next entries as one event, and moves the reader's place behind them; `undefined` for none. */
+  readEvent(place: FeedPlace): NativeEvent | undefined {
+    return this.#next(place, (shown, last, got) => this.#eventOf(shown, last, got));
+  }
+
+  /** Returns whether there is something to read, which may turn out to be nothing that shows. */
+  hasMore(place: FeedPlace): boolean {
+    return this.#end !== undefined || place.next < this.#dropped + this.#entries.length;
+  }
+
+  /** Returns the end as readers see it; `undefined` while the run goes on. */
+  get shownEnd(): EncodedEvent<EndEvent> | undefined {
+    return this.#shownEnd;
+  }
+
+  /** Returns what `made` makes of the next entries that show. */
+  #next<Made>(
+    place: FeedPlace,
+    made: (shown: readonly FeedEntry[], last: FeedEntry, got: EntryId | undefined) => Made | undefined,
+  ): Made | undefined {
+    if (place.next < this.#dropped) place.next = this.#start;
+    while (place.next < this.#dropped + this.#entries.length) {
+      const shown = this.#take(place);
+      const last = shown.at(-1);
+      const next = last && made(shown, last, place.got);
+      this.#sent(place);
+      if (!last || next === undefined) continue;
+      place.got = last.entry.id;
+      return next;
+    }
+    return undefined;
+  }
+
+  /** A run always has an end, also when the mask fails. */
+  #endEvent(end: RunEnd): EndEvent | Promise<EndEvent> {
+    try {
+      return this.#mask.end(end);
+    } catch {
+      return FAILED;
+    }
+  }
+
+  #showEnd(event: EndEvent): void {
+    try {
+      this.#shownEnd = shownAs(event);
+    } catch {
+      this.#shownEnd = shownAs(FAILED); // such as an `output` that JSON does not have
+    }
+    this.#notify();
+  }
+
+  #notify(): void {
+    for (const reader of this.#readers) reader.notify();
+  }
+
+  /** Returns the entries that show to a reader: one snapshot, or as many chunks as go into one event. */
+  #take(place: FeedPlace): readonly FeedEntry[] {
+    const shown: FeedEntry[] = [];
+    const start = this.#entries[place.next - this.#dropped - 1]?.bytes ?? 0;
+    for (let at = place.next - this.#dropped; at < this.#entries.length; at++) {
+      const entry = this.#entries[at];
+      if (!entry) break;
+      if (entry.entry.type === "snapshot" && shown.length > 0) break; // it is an event of its own
+      place.next++;
+      if (place.cursor.take(entry.entry)) shown.push(entry);
+      if (entry.entry.type === "snapshot" || entry.bytes - start > MAX_BACKLOG) break;
+    }
+    return shown;
+  }
+
+  #sent(place: FeedPlace): void {
+    place.sent = this.#entries[place.next - this.#dropped - 1]?.bytes ?? place.sent;
+    if (place.sent <= this.#fastest) return;
+    this.#fastest = place.sent;
+    if (this.#resume && !this.isAhead) this.goOn();
+  }
+
+  /** Returns entries on the wire; `undefined` when nothing of them shows. */
+  #frameOf(shown: readonly FeedEntry[], last: FeedEntry, got: EntryId | undefined): Frame | undefined {
+    const [first = last] = shown;
+    const isShared = first.entry.type === "snapshot" || (first === last && got === first.previous);
+    if (isShared && first.frame) return first.frame === "hidden" ? undefined : first.frame;
+    const event = this.#eventOf(shown, last, got);
+    const frame = event && frameOf(event);
+    if (isShared) first.frame = frame ?? "hidden";
+    return frame;
+  }
+
+  #eventOf(shown: readonly FeedEntry[], last: FeedEntry, got: EntryId | undefined): NativeEvent | undefined {
+    const [first = last] = shown;
+    const { entry } = first;
+    if (entry.type === "snapshot") {
+      const { id, message, tools, outline } = entry;
+      const visible = { message: this.#mask.message(message), ...(tools && { tools: this.#mask.chunks(tools) }) };
+      return { type: "snapshot", id, ...visible, outline };
+    }
+    if (first === last && got === first.previous) {
+      return this.#chunksEvent(entry.id, first.pieces ?? entry.chunks, undefined);
+    }
+    const chunks = shown.flatMap((one) => (one.entry.type === "chunks" ? one.entry.chunks : []));
+    return this.#chunksEvent(last.entry.id, coalesced(chunks), got);
+  }
+
+  #chunksEvent(id: EntryId, chunks: readonly MessageChunk[], after: EntryId | undefined): NativeEvent | undefined {
+    const visible = this.#mask.chunks(chunks);
+    return visible.length === 0 ? undefined : { type: "chunks", id, after, chunks: visible };
+  }
+}
+
+function shownAs<Event extends NativeEvent>(event: Event): EncodedEvent<Event> {
+  return { event, frame: frameOf(event) };
+}
+
+/** Returns an event on the wire. */
+export function frameOf(event: NativeEvent): Frame {
+  return new Frame(encodeEvent(event));
+}

@@ -1,0 +1,192 @@
+/** A run that another process writes, read from its log for the viewers of this one. */
+
+import { type EntryId, positionOf } from "../log/entry-id.ts";
+import type { LogPage, ReplyLog, RunHead } from "../log/log.ts";
+import { expiredEnd, lostEnd } from "../log/lost-run.ts";
+import type { Feed } from "./feed.ts";
+
+/** The parts of a follower. */
+export interface FollowerParts {
+  readonly log: ReplyLog;
+  readonly head: RunHead;
+  readonly feed: Feed;
+  /**
+   * The writer is dead: takes the run over, as this attempt. Absent when no process may: the run is sealed.
+   * - `taken`: this process has it, and continues `feed`.
+   * - `notNow`: another process has it, or the number of the attempt is another one.
+   * - `never`: the reply cannot be continued, and the run is sealed.
+   */
+  takeOver?(attempt: number): Promise<"taken" | "notNow" | "never">;
+  /** The follower is over: its viewers have left, the run has ended, or goes on here. */
+  onOver(): void;
+  now(): number;
+}
+
+/** The log is read so often without its notifier, in milliseconds: the first wait, and the longest. */
+const MIN_POLL_MS = 50;
+const MAX_POLL_MS = 500;
+
+/** A read takes so many entries at a time. */
+const PAGE_LENGTH = 500;
+
+/** A writer without a lease is dead when it has none after so long, in milliseconds. */
+const SECOND_LOOK_MS = 1_000;
+
+/** The log notes that the run is watched for so long, in milliseconds, and again after half of it. */
+const VIEWED_MS = 10_000;
+
+/** A log that fails for longer ends the run for the viewers of this process, in milliseconds. */
+const MAX_AWAY_MS = 60_000;
+
+/** A run that has been taken over so often is sealed. */
+const MAX_ATTEMPTS = 5;
+
+/** Fills a feed from a log until its viewers have left. */
+export class LogFollower {
+  readonly head: RunHead;
+  readonly feed: Feed;
+  readonly #parts: FollowerParts;
+  #isOver = false;
+  #wake: (() => void) | undefined;
+  #rang = false;
+  #pollMs = MIN_POLL_MS;
+  #viewedUntil = 0;
+  /** The time since which no process holds the lease. */
+  #unownedSince: number | undefined;
+  /** The next attempt to try, when a take-over found another number. */
+  #attempt = 2;
+  #awaySince: number | undefined;
+
+  constructor(parts: FollowerParts) {
+    const { head, feed } = parts;
+    this.#parts = parts;
+    this.head = head;
+    this.feed = feed;
+    feed.onLeft = () => this.#left();
+    void this.#follow();
+  }
+
+  async #follow(): Promise<void> {
+    const { log, head } = this.#parts;
+    let unwatch = (): void => undefined;
+    try {
+      unwatch = log.watch(head.id, () => this.#notify());
+      while (!this.#isOver) {
+        const page = await this.#read();
+        if (this.#isOver) break;
+        if (page && (await this.#show(page))) break;
+        if (!this.#isOver && page?.entries.length !== PAGE_LENGTH) await this.#notifier();
+      }
+    } catch {
+      this.feed.sendAway(MAX_POLL_MS); // a log of another party has failed: the viewers may try again
+    } finally {
+      unwatch();
+      this.#close();
+    }
+  }
+
+  /** Resolves with the next entries; with `undefined` when the log cannot be read at the moment. */
+  async #read(): Promise<LogPage | undefined> {
+    const { log, head, now } = this.#parts;
+    try {
+      this.#rang = false;
+      const page = await log.read(head.id, this.#last, PAGE_LENGTH);
+      this.#awaySince = undefined;
+      if (!page) this.feed.finish(expiredEnd(head, this.feed.entries));
+      if (!page) this.#close();
+      else if (now() >= this.#viewedUntil) this.#noteViewed();
+      return page;
+    } catch {
+      this.#awaySince ??= now();
+      if (now() - this.#awaySince < MAX_AWAY_MS) return undefined;
+      this.feed.sendAway(MAX_POLL_MS);
+      this.#close();
+      return undefined;
+    }
+  }
+
+  /** Shows a page to the viewers. Resolves with whether the follower is over. */
+  async #show({ entries, end, isOwned }: LogPage): Promise<boolean> {
+    const { provider, model } = this.head;
+    // A run that has failed without an entry was refused: its viewers see the refusal, and no reply that opens.
+    if (entries.length > 0 || end?.type !== "failed") this.feed.open(provider, model);
+    for (const entry of entries) this.feed.append(entry);
+    if (entries.length > 0) this.#pollMs = MIN_POLL_MS;
+    if (end) this.feed.finish(end);
+    if (end) return true;
+    if (isOwned || entries.length > 0) {
+      this.#unownedSince = undefined;
+      this.#attempt = 2;
+      return false;
+    }
+    const now = this.#parts.now();
+    this.#unownedSince ??= now;
+    return now - this.#unownedSince >= SECOND_LOOK_MS && this.#writerDied();
+  }
+
+  async #writerDied(): Promise<boolean> {
+    const { log, head, takeOver } = this.#parts;
+    this.#unownedSince = undefined;
+    const attempt = Math.max(this.#attempt, (positionOf(this.#last ?? "1-0")?.attempt ?? 1) + 1);
+    try {
+      const outcome = takeOver && attempt <= MAX_ATTEMPTS ? await takeOver(attempt) : "never";
+      switch (outcome) {
+        case "taken":
+          return true;
+        case "notNow":
+          this.#attempt = attempt + 1; // an attempt that has written nothing is not among the entries
+          return false;
+        case "never": {
+          const end = await log.seal(head.id, lostEnd(head, this.feed.entries));
+          if (end) this.feed.finish(end);
+          return end !== undefined;
+        }
+      }
+    } catch {
+      return false; // tried again after the next look
+    }
+  }
+
+  /** A log that can be read and not written, such as a full one, still shows the run. */
+  #noteViewed(): void {
+    this.#viewedUntil = this.#parts.now() + VIEWED_MS / 2;
+    this.#parts.log.markViewed(this.head.id, VIEWED_MS).catch(() => undefined);
+  }
+
+  /** Resolves when the log has rung, or after a while. */
+  #notifier(): Promise<void> {
+    const pollMs = this.#pollMs;
+    this.#pollMs = Math.min(pollMs * 2, MAX_POLL_MS);
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, this.#rang ? 0 : pollMs);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #notify(): void {
+    this.#rang = true;
+    this.#pollMs = MIN_POLL_MS;
+    this.#wake?.();
+  }
+
+  /** A viewer may be about to join. */
+  #left(): void {
+    setTimeout(() => {
+      if (this.feed.readers.size === 0) this.#close();
+    });
+  }
+
+  #close(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#wake?.();
+    this.#parts.onOver();
+  }
+
+  get #last(): EntryId | undefined {
+    return this.feed.last?.id;
+  }
+}

@@ -1,0 +1,313 @@
+/** The runs of one process: begun, followed, taken over, and handed over at its end. */
+
+import { SendError } from "../../contract/errors.ts";
+import type { DialectStart } from "../../dialects/dialect.ts";
+import { notFound, Refusal } from "../../dialects/refusal.ts";
+import { Feed } from "../feed/feed.ts";
+import { LogFollower } from "../feed/log-follower.ts";
+import { readAll } from "../feed/log-pages.ts";
+import type { ChatRun, LogWriter, ReplyLog, RunEnd, RunHead } from "../log/log.ts";
+import { within } from "../log/log-deadline.ts";
+import { BEHIND_ALL } from "../log/lost-run.ts";
+import type { Caller } from "../policy/policy-options.ts";
+import type { RelaySettings } from "../relay-options.ts";
+import { type Signer, signerOf } from "../request/signature.ts";
+import type { CheckedStart } from "../request/start-request.ts";
+import { approvalsIn, UsedApprovals } from "../request/used-approvals.ts";
+import { Admission } from "./admission.ts";
+import { Chats, type OnBusy } from "./chats.ts";
+import { EarlyStops } from "./early-stops.ts";
+import { maskOf } from "./mask.ts";
+import { clientOf, replySource, requestToKeep, scopedChat } from "./reply-source.ts";
+import { Run, type RunParts } from "./run.ts";
+import { Runs } from "./runs.ts";
+import { mayBeTakenOver, takeOver } from "./take-over.ts";
+
+/** A log that does not answer a start for so long is left aside, in milliseconds: another process may start it too. */
+const START_DEADLINE_MS = 3_000;
+
+/** The same for every other question, and for a start while the log has not answered one before. */
+const LOG_DEADLINE_MS = 1_000;
+
+/** Viewers come back to a log that did not answer after so long, in milliseconds. */
+const LOG_RETRY_MS = 1_000;
+
+/** Clients come back to a relay that drains after so long, in milliseconds. */
+const DRAIN_RETRY_MS = 1_000;
+
+/** The last runs of a relay that drains have so long to end, in milliseconds. */
+const DRAIN_END_MS = 5_000;
+
+/** A stop waits for the run's end for so long, in milliseconds. */
+const STOP_MS = 2_000;
+
+export class RunHost {
+  readonly chats: Chats;
+  readonly signer: Signer | undefined;
+  readonly now = (): number => performance.now();
+  readonly #settings: RelaySettings;
+  readonly #runs: Runs;
+  readonly #admission: Admission;
+  readonly #approvals: UsedApprovals;
+  readonly #earlyStops = new EarlyStops();
+  #isDraining = false;
+  /** The log has not answered a start, and no start since. */
+  #isLogAway = false;
+
+  constructor(settings: RelaySettings) {
+    const { log, policy } = settings;
+    this.#settings = settings;
+    this.#runs = new Runs(this.now);
+    this.#admission = new Admission(policy, this.#runs);
+    this.#approvals = new UsedApprovals(settings);
+    this.chats = new Chats(log, this.#runs);
+    this.signer = policy.secret === undefined ? undefined : signerOf(policy.secret);
+  }
+
+  /**
+   * Begins the run of a request, once for all requests with its id. Resolves with `undefined` when another process has
+   * begun it.
+   * @param onBusy the dialect's default of the option
+   * @throws {Refusal} 404, 409, 429 or 503 when it may not begin
+   */
+  async start(start: CheckedStart, caller: Caller, onBusy: OnBusy = "reject"): Promise<Run | undefined> {
+    const id = start.run;
+    const run =
+      this.#runs.run(id) ??
+      (await this.#runs.start(id, () => this.#begin(start, caller, this.#settings.onBusy ?? onBusy)));
+    if (run && run.head.owner !== caller.user) throw notFound();
+    return run;
+  }
+
+  /**
+   * Resolves with the id of the run that answers a request whose id is derived from it: the first of `id`, `id-2`,
+   * `id-3` … that goes on, is free, or has an end that answers again.
+   */
+  async idFor(id: string, repeats: DialectStart["repeats"] = "always"): Promise<string> {
+    if (repeats === "always") return id;
+    for (let number = 1; ; number++) {
+      const run = number === 1 ? id : `${id}-${number}`;
+      const end = this.#runs.run(run)?.feed.end ?? (await this.#endIn(run));
+      const isComplete = end?.type === "complete" && !end.message.interrupted;
+      if (!end || (repeats === "complete" && isComplete)) return run;
+    }
+  }
+
+  /** Resolves with the end of a run that the log has; `undefined` also when the log does not answer. */
+  async #endIn(run: string): Promise<RunEnd | undefined> {
+    const page = await within(this.#settings.log.read(run, BEHIND_ALL, 1), LOG_DEADLINE_MS).catch(() => undefined);
+    return page?.end;
+  }
+
+  /**
+   * Resolves with the feed of a run, wherever it is produced.
+   * @throws {Refusal} 404 when it is unknown or another user's, 503 when this process is about to end
+   */
+  async feed(id: string, caller: Caller, chat?: string): Promise<Feed> {
+    const head = await this.head(id, caller, chat);
+    const here = this.#runs.run(id) ?? this.#runs.follower(id);
+    if (here) return here.feed;
+    if (this.#isDraining) throw ending();
+    return this.#follow(head).feed;
+  }
+
+  /**
+   * Resolves with a feed of what there is of a run now.
+   * @throws {Refusal} 404 when it has expired, 503 when the log does not answer
+   */
+  async soFar(head: RunHead): Promise<Feed> {
+    const run = this.#runs.run(head.id);
+    if (run) return run.feed;
+    const feed = this.#feed(head);
+    const page = await this.#asked((log) => readAll(log, head, feed));
+    if (!page) throw notFound();
+    // A follower looks after a run whose process has died: it goes on here, or is sealed.
+    if (!page.end && !page.isOwned && !this.#runs.follower(head.id) && !this.#isDraining) this.#follow(head);
+    return feed;
+  }
+
+  /** Deletes what there is of a run that is over. */
+  async forget(id: string): Promise<void> {
+    await this.#runs.run(id)?.settled;
+    await this.#asked((log) => log.delete(id));
+    this.#runs.forget(id);
+  }
+
+  /**
+   * Asks a run to stop, wherever it is. Resolves with whether it has ended by a moment later. A run that is unknown may
+   * be about to begin, since its page asks for both at once: it is remembered, and does not begin here.
+   * @throws {Refusal} 404 when the run is unknown, another user's, or another chat's
+   */
+  async stop(id: string, caller: Caller, chat: string): Promise<boolean> {
+    try {
+      await this.head(id, caller, chat);
+    } catch (error) {
+      if (error instanceof Refusal && error.status === 404) this.#earlyStops.add(id, caller, this.now());
+      throw error;
+    }
+    return this.chats.stop(id, STOP_MS);
+  }
+
+  /** @throws {Refusal} 404 when the run is unknown, another user's, or another chat's */
+  async head(id: string, caller: Caller, chat?: string): Promise<RunHead> {
+    const here = this.#runs.run(id) ?? this.#runs.follower(id);
+    const head = here?.head ?? (await this.#asked((log) => log.head(id)));
+    if (head?.owner !== caller.user) throw notFound();
+    if (chat !== undefined && head.chat !== scopedChat(caller, chat)) throw notFound();
+    return head;
+  }
+
+  /** Resolves with the last run of a chat, whose id may be that of its only run; `undefined` when there is none. */
+  async lastRunOf(chat: string, caller: Caller): Promise<string | undefined> {
+    const name = scopedChat(caller, chat);
+    const here = this.#runs.running.find((run) => run.head.chat === name);
+    if (here) return here.head.id;
+    const latest = await this.#asked((log) => log.latestRun(name));
+    if (latest) return latest.run;
+    const head = this.#runs.run(chat)?.head ?? (await this.#asked((log) => log.head(chat)));
+    return head?.owner === caller.user ? chat : undefined;
+  }
+
+  /**
+   * Asks the log for a viewer.
+   * @throws {Refusal} 503 when it does not answer: the viewer may try again
+   */
+  async #asked<T>(ask: (log: ReplyLog) => Promise<T>): Promise<T> {
+    try {
+      return await within(ask(this.#settings.log), LOG_DEADLINE_MS);
+    } catch (cause) {
+      this.#settings.onError(new SendError("storage", "The log does not answer a viewer.", { cause }), undefined);
+      throw new Refusal(503, "storage", "The replies cannot be reached at the moment.", LOG_RETRY_MS);
+    }
+  }
+
+  async drain(withinMs: number): Promise<void> {
+    this.#isDraining = true;
+    for (const { feed } of this.#runs.followers) feed.sendAway(DRAIN_RETRY_MS);
+    await within(this.#runs.settled(), withinMs).catch(() => undefined);
+    for (const run of this.#runs.running) run.stop(run.canBeHandedOver ? "handedOver" : "shutdown");
+    await within(this.#runs.settled(), DRAIN_END_MS).catch(() => undefined);
+  }
+
+  async #begin(start: CheckedStart, caller: Caller, onBusy: OnBusy): Promise<Run | undefined> {
+    this.#mayBegin(start.run, caller);
+    const { log } = this.#settings;
+    const source = replySource(this.#settings, start, caller);
+    const { provider, model } = clientOf(this.#settings, start.model);
+    const head: RunHead = {
+      id: start.run,
+      chat: scopedChat(caller, start.chat),
+      owner: caller.user,
+      startedAt: Date.now(),
+      provider,
+      model,
+      ...(start.messageId !== undefined && { messageId: start.messageId }),
+      ...(start.before && { before: start.before }),
+      ...requestToKeep(this.#settings, start),
+      ...(start.kept && { kept: start.kept }),
+    };
+    const begun = log.begin(head);
+    const latest = start.chat === start.run ? undefined : log.latestRun(head.chat); // at the same time
+    latest?.catch(() => undefined); // when the run may not begin, its chat does not matter
+    const writer = await this.#answered(begun, head);
+    if (writer === undefined) return undefined;
+    const release = this.#admission.reserve(caller);
+    try {
+      await this.#admission.check(caller);
+      const asked = approvalsIn(start);
+      if (asked) this.#approvals.check(head, asked); // before the chat's last run is stopped for this one
+      if (latest) await this.#claim(head, writer === "away" ? undefined : latest, onBusy);
+      this.#mayBegin(head.id, caller);
+      if (asked) await this.#approvals.use(head, asked);
+      this.#mayBegin(head.id, caller); // the approvals have taken their time
+      if (asked) this.#approvals.begins(head, asked);
+      return this.#run({ head, source, writer: writer === "away" ? begun : writer });
+    } catch (error) {
+      const deleted = begun.then((taken) => taken && log.delete(head.id)).catch(() => undefined);
+      if (writer !== "away") await deleted; // a log that is away has it to delete later
+      throw error;
+    } finally {
+      release();
+    }
+  }
+
+  /** @throws {Refusal} 503 when this process is about to end, 409 when the run was stopped before */
+  #mayBegin(id: string, caller: Caller): void {
+    if (this.#isDraining) throw ending();
+    if (this.#earlyStops.has(id, caller, this.now())) {
+      throw new Refusal(409, "aborted", "The run was stopped before it began.");
+    }
+  }
+
+  /** Resolves with the writer; with `undefined` when the id is taken, and with `away` when the log does not answer. */
+  async #answered(begun: Promise<LogWriter | undefined>, head: RunHead): Promise<LogWriter | "away" | undefined> {
+    const answered = begun.finally(() => {
+      this.#isLogAway = false;
+    });
+    try {
+      return await within(answered, this.#isLogAway ? LOG_DEADLINE_MS : START_DEADLINE_MS);
+    } catch (cause) {
+      this.#isLogAway = true;
+      const message = "The log does not take the run: viewers of other processes cannot come to it.";
+      this.#settings.onError(new SendError("storage", message, { cause }), head);
+      return "away";
+    }
+  }
+
+  /** Makes the run the only one of its chat; of this process alone when the log does not answer. */
+  async #claim(head: RunHead, latest: Promise<ChatRun | undefined> | undefined, onBusy: OnBusy): Promise<void> {
+    if (!latest) return this.chats.claimHere(head, onBusy);
+    try {
+      await this.chats.claim(head, latest, onBusy);
+    } catch (cause) {
+      if (cause instanceof Refusal) throw cause;
+      const message = "The log does not answer: the chat's runs of other processes are unknown.";
+      this.#settings.onError(new SendError("storage", message, { cause }), head);
+      await this.chats.claimHere(head, onBusy);
+    }
+  }
+
+  #run(parts: RunStart): Run {
+    const { log, lingerMs, policy, onError, onRunEnd, waitUntil } = this.#settings;
+    const { head } = parts;
+    const run = new Run({
+      feed: this.#feed(head),
+      ...parts,
+      lingerMs: head.kept?.isBackground ? Number.POSITIVE_INFINITY : lingerMs,
+      totalMs: policy.limits.totalMs,
+      isViewedElsewhere: () => log.isViewed(head.id).catch(() => false),
+      isInLog: () => log.head(head.id).then(Boolean, () => true),
+      onError,
+      onEnd: onRunEnd,
+      now: this.now,
+    });
+    this.#runs.add(run);
+    waitUntil(run.settled);
+    return run;
+  }
+
+  #follow(head: RunHead): LogFollower {
+    const settings = this.#settings;
+    const host = { settings, isDraining: () => this.#isDraining, run: (parts: RunStart) => void this.#run(parts) };
+    const follower: LogFollower = new LogFollower({
+      log: settings.log,
+      head,
+      feed: this.#feed(head),
+      ...(mayBeTakenOver(settings, head) && { takeOver: (attempt) => takeOver(host, follower, attempt) }),
+      onOver: () => this.#runs.unfollow(follower),
+      now: this.now,
+    });
+    this.#runs.follow(follower);
+    return follower;
+  }
+
+  #feed(head: RunHead): Feed {
+    return new Feed(head, maskOf(head, this.#settings.policy, this.signer));
+  }
+}
+
+type RunStart = Pick<RunParts, "head" | "source" | "writer" | "takenOver"> & { readonly feed?: Feed };
+
+function ending(): Refusal {
+  return new Refusal(503, "overloaded", "The server is about to end.", DRAIN_RETRY_MS);
+}

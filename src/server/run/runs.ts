@@ -1,0 +1,129 @@
+/** The runs that this process produces or follows, and the one timer for all of them. */
+
+import type { LogFollower } from "../feed/log-follower.ts";
+import type { Run } from "./run.ts";
+
+/** Runs, viewers and writers are looked at so often, in milliseconds. */
+const TICK_MS = 1_000;
+
+/** A run that no log has taken is kept for so long after its end, in milliseconds. */
+const KEEP_MS = 60_000;
+
+/** Keeps what this process has of its runs. */
+export class Runs {
+  readonly #now: () => number;
+  readonly #runs = new Map<string, Run>();
+  readonly #followers = new Map<string, LogFollower>();
+  /** The starts under way, by the ids of their runs. */
+  readonly #starting = new Map<string, Promise<Run | undefined>>();
+  /** Runs that have something left to do, such as to write their end. */
+  readonly #unsettled = new Set<Run>();
+  /** Runs that have ended, with the time until which they are kept: longer when no log has them. */
+  readonly #kept = new Map<Run, number>();
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** Returns the runs that this process produces. */
+  get running(): readonly Run[] {
+    return [...this.#runs.values()].filter((run) => !run.isOver);
+  }
+
+  /** Returns how many runs of a user this process produces. */
+  countOf(user: string): number {
+    let count = 0;
+    for (const run of this.#runs.values()) if (!run.isOver && run.head.owner === user) count++;
+    return count;
+  }
+
+  /** Resolves when no run of this process begins, runs, or has its end to write. */
+  async settled(): Promise<void> {
+    while (this.#starting.size + this.#unsettled.size > 0) {
+      await Promise.allSettled([...this.#starting.values(), ...[...this.#unsettled].map((run) => run.settled)]);
+    }
+  }
+
+  get followers(): readonly LogFollower[] {
+    return [...this.#followers.values()];
+  }
+
+  /** Returns the run, when this process produces it or has produced it a moment ago. */
+  run(id: string): Run | undefined {
+    return this.#runs.get(id);
+  }
+
+  follower(id: string): LogFollower | undefined {
+    return this.#followers.get(id);
+  }
+
+  /** Begins a run once: a second call with the same id, while the first is under way, resolves with the same. */
+  start(id: string, begin: () => Promise<Run | undefined>): Promise<Run | undefined> {
+    const under = this.#starting.get(id);
+    if (under) return under;
+    const starting = begin().finally(() => this.#starting.delete(id));
+    this.#starting.set(id, starting);
+    return starting;
+  }
+
+  add(run: Run): void {
+    const { id } = run.head;
+    this.#runs.set(id, run);
+    this.#followers.delete(id);
+    this.#unsettled.add(run);
+    this.#watch();
+    void run.over.then(() => {
+      if (!run.feed.end) this.#forget(run); // it goes on elsewhere: its viewers follow it there
+    });
+    void run.settled.then(() => {
+      this.#unsettled.delete(run);
+      if (run.feed.end) this.#kept.set(run, this.#now() + (run.isLogged ? 0 : KEEP_MS));
+    });
+  }
+
+  follow(follower: LogFollower): void {
+    this.#followers.set(follower.head.id, follower);
+    this.#watch();
+  }
+
+  unfollow(follower: LogFollower): void {
+    const { id } = follower.head;
+    if (this.#followers.get(id) === follower) this.#followers.delete(id);
+  }
+
+  /** Forgets a run that is over. */
+  forget(id: string): void {
+    const run = this.#runs.get(id);
+    if (!run) return;
+    this.#kept.delete(run);
+    this.#forget(run);
+  }
+
+  #forget(run: Run): void {
+    const { id } = run.head;
+    if (this.#runs.get(id) === run) this.#runs.delete(id);
+  }
+
+  #watch(): void {
+    if (this.#timer !== undefined) return;
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    (this.#timer as { unref?: () => void }).unref?.();
+  }
+
+  #tick(): void {
+    const now = this.#now();
+    for (const run of this.#runs.values()) run.tick(now);
+    for (const { feed } of [...this.#runs.values(), ...this.#followers.values()]) {
+      for (const reader of [...feed.readers]) reader.tick(now);
+    }
+    for (const [run, until] of this.#kept) {
+      if (now < until || run.feed.readers.size > 0) continue;
+      this.#kept.delete(run);
+      this.#forget(run);
+    }
+    if (this.#runs.size + this.#followers.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+}
