@@ -1,8 +1,8 @@
 /** The question: the words of the command line, the text of a pipe, or both. */
 
 import { CommandError } from "./command-error.ts";
+import { startSpinner } from "./spinner.ts";
 import type { Terminal } from "./terminal.ts";
-import { startWaiting } from "./waiting.ts";
 
 /**
  * Returns the words, a blank line and all of stdin; either alone if the other is missing. It does not read a terminal
@@ -20,7 +20,7 @@ export async function questionOf(words: string | undefined, terminal: Terminal):
 }
 
 async function readAll({ streams, stderr }: Terminal): Promise<string> {
-  const waiting = startWaiting(stderr, "reading standard input");
+  const spinner = startSpinner(stderr, "reading standard input");
   try {
     const pieces: Buffer[] = [];
     for await (const piece of streams.stdin) pieces.push(typeof piece === "string" ? Buffer.from(piece) : piece);
@@ -30,6 +30,6 @@ async function readAll({ streams, stderr }: Terminal): Promise<string> {
       .trimEnd(); // an expression would look through every run of blanks
     return text;
   } finally {
-    waiting.end();
+    spinner.end();
   }
 }

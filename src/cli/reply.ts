@@ -12,8 +12,8 @@ import {
 import { createMarkdownRenderer, type MarkdownRenderer, printable } from "./markdown/markdown.ts";
 import { columnsOf } from "./markdown/table.ts";
 import { quoted, visibleJson } from "./one-line.ts";
+import { createSilence, type Spinner, startSpinner } from "./spinner.ts";
 import type { Terminal } from "./terminal.ts";
-import { createSilence, startWaiting, type Waiting } from "./waiting.ts";
 
 /** The outcome of a reply. `unread`: the reader of stdout has gone. */
 export type Outcome =
@@ -60,14 +60,14 @@ export async function showReply(
   };
   const offInterrupt = onInterrupt(stop);
   gone.addEventListener("abort", stop);
-  const waiting = startWaiting(terminal.stderr, `waiting for ${quoted(client.model)}`);
+  const spinner = startSpinner(terminal.stderr, `waiting for ${quoted(client.model)}`);
   const silence = createSilence(terminal);
-  const view = json ? new JsonView(terminal, waiting) : new TextView(terminal, waiting);
+  const view = json ? new JsonView(terminal, spinner) : new TextView(terminal, spinner);
   try {
     stream = await reportWaiting(
       () => send(abort.signal),
       // The first sign says the same until the first word.
-      ({ waitedMs }) => waiting.isShown || view.isAtEdge || silence.show(waitedMs),
+      ({ waitedMs }) => spinner.isShown || view.isAtEdge || silence.show(waitedMs),
     );
     for await (const chunk of stream) {
       silence.end();
@@ -87,7 +87,7 @@ export async function showReply(
     return error.kind === "aborted" ? { status: "stopped", message: error.partial } : { status: "failed", error };
   } finally {
     silence.end();
-    waiting.end();
+    spinner.end();
     gone.removeEventListener("abort", stop);
     offInterrupt();
   }
@@ -120,20 +120,20 @@ interface View {
 class JsonView implements View {
   readonly isAtEdge = false;
   readonly #terminal: Terminal;
-  readonly #waiting: Waiting;
+  readonly #spinner: Spinner;
 
-  constructor(terminal: Terminal, waiting: Waiting) {
+  constructor(terminal: Terminal, spinner: Spinner) {
     this.#terminal = terminal;
-    this.#waiting = waiting;
+    this.#spinner = spinner;
   }
 
   show(chunk: MessageChunk): Promise<void> {
-    this.#waiting.end();
+    this.#spinner.end();
     return this.#terminal.stdout.write(`${visibleJson(JSON.stringify(chunk))}\n`);
   }
 
   async end(): Promise<void> {
-    this.#waiting.end();
+    this.#spinner.end();
   }
 }
 
@@ -145,7 +145,7 @@ const MAX_URL = 2_000;
  */
 class TextView implements View {
   readonly #terminal: Terminal;
-  readonly #waiting: Waiting;
+  readonly #spinner: Spinner;
   readonly #renderer: MarkdownRenderer;
   readonly #isScreen: boolean;
   readonly #sources = new Map<string, string | undefined>();
@@ -154,10 +154,10 @@ class TextView implements View {
   /** The end of the output from its last line break on. */
   #lastLine = "";
 
-  constructor(terminal: Terminal, waiting: Waiting) {
+  constructor(terminal: Terminal, spinner: Spinner) {
     const { stdout, stderr } = terminal;
     this.#terminal = terminal;
-    this.#waiting = waiting;
+    this.#spinner = spinner;
     this.#isScreen = stdout.isTerminal && stderr.isTerminal;
     const { color, columns: width } = stdout;
     this.#renderer = stdout.isTerminal || color ? createMarkdownRenderer({ color, width }) : verbatim();
@@ -181,10 +181,10 @@ class TextView implements View {
         // The command line does not enable recovery. It cannot take back printed text, but it can report the rewind.
         return this.#note(`[the last ${chunk.length} characters are withdrawn]`);
       case "media":
-        if (chunk.partial) this.#waiting.now("a picture or a sound is being made");
+        if (chunk.partial) this.#spinner.now("a picture or a sound is being made");
         return;
       case "toolCallDelta":
-        return this.#waiting.now(`${quoted(chunk.name)} is being called`);
+        return this.#spinner.now(`${quoted(chunk.name)} is being called`);
       case "toolCall":
       case "toolResult":
       case "final":
@@ -195,7 +195,7 @@ class TextView implements View {
   async end(): Promise<void> {
     if (this.#state === "ended") return;
     await this.#text(this.#renderer.end());
-    this.#waiting.end();
+    this.#spinner.end();
     await this.#endLine();
     this.#state = "ended";
     if (!this.#isScreen) return;
@@ -208,7 +208,7 @@ class TextView implements View {
 
   async #text(text: string): Promise<void> {
     if (text === "") return;
-    this.#waiting.end();
+    this.#spinner.end();
     if (this.#state === "reasoning") {
       await this.#endLine();
       await this.#terminal.stderr.write("\n");
@@ -219,9 +219,9 @@ class TextView implements View {
   }
 
   async #reasoning(text: string): Promise<void> {
-    if (!this.#isScreen) return this.#waiting.now("thinking");
+    if (!this.#isScreen) return this.#spinner.now("thinking");
     if (text === "") return;
-    this.#waiting.end();
+    this.#spinner.end();
     if (this.#state === "text") await this.#endLine();
     this.#state = "reasoning";
     this.#wrote(text);

@@ -2,24 +2,24 @@
 
 import type { AwsCredentials } from "../call/aws-signature.ts";
 import type { JsonObject } from "../platform/json-object.ts";
+import { profileIn } from "./aws-profile.ts";
+import { type Issued, type KeptCredential, kept } from "./kept-credential.ts";
 import {
-  type AskOptions,
-  ask,
-  askForObject,
   fileText,
   headerValue,
-  NEAR_MS,
+  LOCAL_TIMEOUT_MS,
   objectIn,
   refused,
+  requestObject,
+  type ServiceRequestOptions,
   safeUrl,
+  sendRequest,
   textIn,
   variable,
-} from "./ask.ts";
-import { type Issued, type KeptCredential, kept } from "./kept.ts";
-import { profileIn } from "./profile.ts";
+} from "./service-request.ts";
 
 /** The options of `awsCredentials`. */
-export interface AwsCredentialsOptions extends AskOptions {
+export interface AwsCredentialsOptions extends ServiceRequestOptions {
   /**
    * The name of a profile in `~/.aws`. A given one comes before all variables.
    * @default `AWS_PROFILE`, else "default"
@@ -90,7 +90,7 @@ async function profileOf(name: string, isNamed: boolean): Promise<Found | undefi
 }
 
 /** @see https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html */
-async function ofWebIdentity(options: AskOptions): Promise<Found | undefined> {
+async function ofWebIdentity(options: ServiceRequestOptions): Promise<Found | undefined> {
   const [file, role] = [variable("AWS_WEB_IDENTITY_TOKEN_FILE"), variable("AWS_ROLE_ARN")];
   if (file === undefined || role === undefined) return undefined;
   const region = variable("AWS_REGION") ?? variable("AWS_DEFAULT_REGION");
@@ -98,7 +98,7 @@ async function ofWebIdentity(options: AskOptions): Promise<Found | undefined> {
   const suffix = region?.startsWith("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
   const own = variable("AWS_ENDPOINT_URL_STS");
   const service = "AWS STS";
-  const { text } = await ask(
+  const { text } = await sendRequest(
     {
       service,
       url: own === undefined ? `https://${host}.${suffix}/` : safeUrl(own, "AWS_ENDPOINT_URL_STS"),
@@ -122,7 +122,7 @@ async function ofWebIdentity(options: AskOptions): Promise<Found | undefined> {
 /** Hosts of the agents of ECS and EKS, which answer over http. */
 const AGENTS = ["169.254.170.2", "169.254.170.23", "[fd00:ec2::23]"];
 
-async function ofContainer(options: AskOptions): Promise<Found | undefined> {
+async function ofContainer(options: ServiceRequestOptions): Promise<Found | undefined> {
   const [path, full] = [
     variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
     variable("AWS_CONTAINER_CREDENTIALS_FULL_URI"),
@@ -139,19 +139,19 @@ async function ofContainer(options: AskOptions): Promise<Found | undefined> {
       : (await fileText(tokenFile, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")).trim();
   const what = "The authorization token of the container";
   const headers = authorization === undefined ? {} : { authorization: headerValue(authorization, what) };
-  const answer = await askForObject({ service, url: isAgent ? url : safeUrl(url, name), headers }, options);
+  const answer = await requestObject({ service, url: isAgent ? url : safeUrl(url, name), headers }, options);
   return credentialsIn(answer, service);
 }
 
 /** @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html */
-async function ofMachine(options: AskOptions): Promise<Found> {
+async function ofMachine(options: ServiceRequestOptions): Promise<Found> {
   const none = "No AWS credentials were found: no variables, no profile, no role.";
   if (variable("AWS_EC2_METADATA_DISABLED")?.toLowerCase() === "true") throw refused(none);
   const base = (variable("AWS_EC2_METADATA_SERVICE_ENDPOINT") ?? "http://169.254.169.254").replace(/\/+$/, "");
   const service = "The role of the machine";
   const age = { "x-aws-ec2-metadata-token-ttl-seconds": "21600" };
-  const { text: token } = await ask(
-    { service, url: `${base}/latest/api/token`, method: "PUT", headers: age, timeoutMs: NEAR_MS },
+  const { text: token } = await sendRequest(
+    { service, url: `${base}/latest/api/token`, method: "PUT", headers: age, timeoutMs: LOCAL_TIMEOUT_MS },
     options,
   ).catch((cause: unknown) => {
     const retryable = (cause as { readonly retryable?: unknown } | null)?.retryable === true;
@@ -159,9 +159,9 @@ async function ofMachine(options: AskOptions): Promise<Found> {
   });
   const headers = { "x-aws-ec2-metadata-token": token };
   const roles = `${base}/latest/meta-data/iam/security-credentials/`;
-  const { text } = await ask({ service, url: roles, headers }, options);
+  const { text } = await sendRequest({ service, url: roles, headers }, options);
   const [role = ""] = text.trim().split("\n");
-  const { text: answer } = await ask({ service, url: roles + encodeURIComponent(role), headers }, options);
+  const { text: answer } = await sendRequest({ service, url: roles + encodeURIComponent(role), headers }, options);
   return credentialsIn(objectIn(answer, service), service);
 }
 

@@ -1,19 +1,19 @@
 /** Tokens of Microsoft Entra ID: of a managed identity, of a pod in Kubernetes, or for a client secret. */
 
+import { type Issued, type KeptCredential, kept } from "./kept-credential.ts";
 import {
-  type AskOptions,
-  askForObject,
   endAfter,
   fileText,
   headerValue,
-  NEAR_MS,
+  LOCAL_TIMEOUT_MS,
   refused,
+  requestObject,
+  type ServiceRequestOptions,
   safeUrl,
   textIn,
   urlIn,
   variable,
-} from "./ask.ts";
-import { type Issued, type KeptCredential, kept } from "./kept.ts";
+} from "./service-request.ts";
 
 /** The audience of Azure OpenAI, and of Claude in Foundry. */
 const RESOURCE = "https://cognitiveservices.azure.com";
@@ -22,7 +22,7 @@ const AUTHORITY = "https://login.microsoftonline.com";
 const METADATA = "http://169.254.169.254";
 
 /** The options of `azureManagedIdentity`. */
-export interface AzureManagedIdentityOptions extends AskOptions {
+export interface AzureManagedIdentityOptions extends ServiceRequestOptions {
   /**
    * The client id of a user-assigned identity.
    * @default the identity of the machine itself
@@ -61,7 +61,7 @@ export function azureManagedIdentity(options: AzureManagedIdentityOptions = {}):
     if (clientId !== undefined) url.searchParams.set("client_id", clientId);
     const service = "The managed identity of Azure";
     const headers = isService ? { "x-identity-header": headerValue(secret, "IDENTITY_HEADER") } : { metadata: "true" };
-    const answer = await askForObject({ service, url: url.href, headers, timeoutMs: NEAR_MS }, options);
+    const answer = await requestObject({ service, url: url.href, headers, timeoutMs: LOCAL_TIMEOUT_MS }, options);
     const { expires_on: end, expires_in: seconds } = answer;
     const at = Number(end) * 1_000; // the seconds since 1970, as a string
     return { value: textIn(answer, "access_token", service), expiresAt: at > 0 ? at : endAfter(seconds) };
@@ -69,7 +69,7 @@ export function azureManagedIdentity(options: AzureManagedIdentityOptions = {}):
 }
 
 /** An application of Entra ID. Each field is absent: that of the environment. */
-interface Application extends AskOptions {
+interface Application extends ServiceRequestOptions {
   /** @default `AZURE_TENANT_ID` */
   readonly tenantId?: string | undefined;
   /** @default `AZURE_CLIENT_ID` */
@@ -125,7 +125,7 @@ async function tokenFor(options: Application, proof: Readonly<Record<string, str
   const service = "Microsoft Entra ID";
   const form = { grant_type: "client_credentials", client_id, scope: options.scope ?? SCOPE, ...proof };
   const url = `${authority}/${encodeURIComponent(tenant)}/oauth2/v2.0/token`;
-  const answer = await askForObject({ service, url, method: "POST", form }, options);
+  const answer = await requestObject({ service, url, method: "POST", form }, options);
   return { value: textIn(answer, "access_token", service), expiresAt: endAfter(answer.expires_in) };
 }
 

@@ -2,20 +2,20 @@
 
 import { base64Of } from "../platform/base64.ts";
 import type { JsonObject } from "../platform/json-object.ts";
+import { type Issued, type KeptCredential, kept } from "./kept-credential.ts";
 import {
-  type AskOptions,
-  ask,
-  askForObject,
   endAfter,
   fileText,
-  NEAR_MS,
+  LOCAL_TIMEOUT_MS,
   objectIn,
   refused,
+  requestObject,
+  type ServiceRequestOptions,
   safeUrl,
+  sendRequest,
   textIn,
   variable,
-} from "./ask.ts";
-import { type Issued, type KeptCredential, kept } from "./kept.ts";
+} from "./service-request.ts";
 
 const SCOPE = "https://www.googleapis.com/auth/cloud-platform";
 const TOKEN_URL = "https://oauth2.googleapis.com/token";
@@ -23,7 +23,7 @@ const METADATA = "169.254.169.254";
 const FLAVOR = { "metadata-flavor": "Google" };
 
 /** The options of both functions. */
-export interface GoogleOptions extends AskOptions {
+export interface GoogleOptions extends ServiceRequestOptions {
   /** @default "https://www.googleapis.com/auth/cloud-platform" */
   readonly scope?: string | undefined;
 }
@@ -106,16 +106,17 @@ async function tokenOfMachine(options: GoogleOptions): Promise<Issued<string>> {
   const service = "Google's metadata server";
   const scopes = encodeURIComponent(options.scope ?? SCOPE);
   const url = `http://${host}/computeMetadata/v1/instance/service-accounts/default/token?scopes=${scopes}`;
-  const { text, headers } = await ask({ service, url, headers: FLAVOR, timeoutMs: NEAR_MS }, options).catch(
-    (cause: unknown) => {
-      const advice = "Set GOOGLE_APPLICATION_CREDENTIALS, or run: gcloud auth application-default login";
-      const retryable = (cause as { readonly retryable?: unknown } | null)?.retryable === true;
-      throw refused(`There are no Application Default Credentials: no file, and no metadata server. ${advice}`, {
-        retryable,
-        cause,
-      });
-    },
-  );
+  const { text, headers } = await sendRequest(
+    { service, url, headers: FLAVOR, timeoutMs: LOCAL_TIMEOUT_MS },
+    options,
+  ).catch((cause: unknown) => {
+    const advice = "Set GOOGLE_APPLICATION_CREDENTIALS, or run: gcloud auth application-default login";
+    const retryable = (cause as { readonly retryable?: unknown } | null)?.retryable === true;
+    throw refused(`There are no Application Default Credentials: no file, and no metadata server. ${advice}`, {
+      retryable,
+      cause,
+    });
+  });
   // Another server at this address is not Google's.
   if (headers.get("metadata-flavor") !== "Google") throw refused(`${service} did not answer as Google's does.`);
   return tokenIn(objectIn(text, service), service);
@@ -125,7 +126,7 @@ async function tokenOfUser(file: JsonObject, path: string, options: GoogleOption
   const fields = ["client_id", "client_secret", "refresh_token"].map((name) => [name, textIn(file, name, path)]);
   const form = { grant_type: "refresh_token", ...(Object.fromEntries(fields) as Readonly<Record<string, string>>) };
   const service = "Google";
-  return tokenIn(await askForObject({ service, url: tokenUrlIn(file), method: "POST", form }, options), service);
+  return tokenIn(await requestObject({ service, url: tokenUrlIn(file), method: "POST", form }, options), service);
 }
 
 interface Account {
@@ -159,7 +160,7 @@ async function tokenOfAccount(account: Account, options: GoogleOptions): Promise
   const assertion = `${unsigned}.${base64Url(new Uint8Array(signature))}`;
   const form = { grant_type: "urn:ietf:params:oauth:grant-type:jwt-bearer", assertion };
   const service = "Google";
-  return tokenIn(await askForObject({ service, url: aud, method: "POST", form }, options), service);
+  return tokenIn(await requestObject({ service, url: aud, method: "POST", form }, options), service);
 }
 
 async function keyOf(pem: string): Promise<CryptoKey> {

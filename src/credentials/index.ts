@@ -18,4 +18,4 @@ export {
   googleApplicationDefault,
   googleServiceAccount,
 } from "./google.ts";
-export type { KeptCredential } from "./kept.ts";
+export type { KeptCredential } from "./kept-credential.ts";

@@ -2,7 +2,7 @@
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import type { AssistantMessage, ToolCall } from "../contract/message.ts";
-import { argumentsText } from "./machine/calls.ts";
+import { argumentsText } from "./gateway/calls.ts";
 import { inDefaultOrder, type OutlinePart, type ReplyOutline } from "./outline.ts";
 
 /** Chunks in order. `attempt`: the process that wrote them, where it is known. */

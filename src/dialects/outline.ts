@@ -7,7 +7,7 @@ import type { MessageChunk } from "../contract/chunk.ts";
 import type { AssistantMessage, ToolCall } from "../contract/message.ts";
 import { withoutPrototypeKeys } from "../platform/prototype-keys.ts";
 import { chunksOf } from "../stream/complete-source.ts";
-import { argumentsText } from "./machine/calls.ts";
+import { argumentsText } from "./gateway/calls.ts";
 
 /** The order of the parts of a reply. Plain data. */
 export type ReplyOutline = readonly OutlinePart[];

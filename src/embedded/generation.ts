@@ -3,11 +3,11 @@
 import type { FinishReason } from "../contract/finish-reason.ts";
 import type { SendOptions } from "../contract/options.ts";
 import type { TokenUsage } from "../contract/usage.ts";
-import { Evaluation } from "./evaluation.ts";
 import { withoutLoops } from "./loop-guard.ts";
 import { createSampler, type Sampler } from "./sampler.ts";
 import { StopTexts } from "./stop-texts.ts";
 import type { Tokenizer } from "./tokenizer.ts";
+import { Transformer } from "./transformer.ts";
 import type { Weights } from "./weights.ts";
 import type { Step, Writer } from "./writer.ts";
 
@@ -20,7 +20,7 @@ const PROMPT_STEP = 8;
 /** Writes one reply. */
 export class Generation implements Writer {
   readonly #tokenizer: Tokenizer;
-  readonly #evaluation: Evaluation;
+  readonly #transformer: Transformer;
   readonly #context: number;
   readonly #prompt: readonly number[];
   readonly #limit: number;
@@ -38,7 +38,7 @@ export class Generation implements Writer {
       stop = [],
     } = options;
     this.#tokenizer = tokenizer;
-    this.#evaluation = new Evaluation(weights);
+    this.#transformer = new Transformer(weights);
     this.#context = weights.shape.context;
     this.#prompt = prompt;
     this.#limit = maxOutputTokens;
@@ -55,18 +55,18 @@ export class Generation implements Writer {
   }
 
   write(): Step {
-    const unread = this.#prompt.slice(this.#evaluation.length, this.#evaluation.length + PROMPT_STEP);
+    const unread = this.#prompt.slice(this.#transformer.length, this.#transformer.length + PROMPT_STEP);
     if (unread.length > 0) {
-      for (const token of unread) this.#evaluation.read(token);
+      for (const token of unread) this.#transformer.read(token);
       return { text: "" };
     }
-    const token = this.#sample(this.#evaluation.scores());
+    const token = this.#sample(this.#transformer.scores());
     if (token === this.#tokenizer.end) return this.#end("stop");
     this.#written += 1;
     const { text, stopped } = this.#stops.push(this.#decode(token));
     if (stopped) return { text, finishReason: "stop" };
-    if (this.#written >= this.#limit || this.#evaluation.length >= this.#context) return this.#end("length", text);
-    this.#evaluation.read(token);
+    if (this.#written >= this.#limit || this.#transformer.length >= this.#context) return this.#end("length", text);
+    this.#transformer.read(token);
     return { text };
   }
 

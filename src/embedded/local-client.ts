@@ -11,7 +11,7 @@ import { withoutUndefined } from "../platform/without-undefined.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
 import { openStream } from "../stream/open-stream.ts";
 import { LocalReply } from "./local-reply.ts";
-import { refuseWhatItCannot } from "./refusals.ts";
+import { reportUnsupported } from "./unsupported-options.ts";
 import type { Engine } from "./writer.ts";
 
 /** A client of an engine. Subclasses say which. */
@@ -52,7 +52,7 @@ export class LocalClient implements ClientWrapper {
       checkCall(messages, options);
       if (options.signal?.aborted)
         throw new SendError("aborted", "The caller's signal ended the call.", { cause: options.signal.reason });
-      refuseWhatItCannot(messages, options, model);
+      reportUnsupported(messages, options, model);
     } catch (error) {
       throw error instanceof SendError ? error.with({ provider, model }) : error;
     }

@@ -11,8 +11,8 @@ import type { Clock } from "../platform/clock.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
 import { type ChunkSink, type ChunkSource, NO_SINK, Opening } from "../stream/source.ts";
 import { estimateInputTokens } from "../tokens/estimate.ts";
-import { turn } from "./turn.ts";
 import type { Engine, Writer } from "./writer.ts";
+import { yieldToEventLoop } from "./yield-to-event-loop.ts";
 
 /** The facts of its call that a reply needs. */
 export interface LocalCall {
@@ -84,7 +84,7 @@ export class LocalReply implements ChunkSource {
   /** Steps until there is something to show, or the end. */
   async #advance(): Promise<void> {
     while (!this.#closing.signal.aborted && this.#writer) {
-      await turn();
+      await yieldToEventLoop();
       if (this.#closing.signal.aborted) return;
       const { text, finishReason } = await this.#writer.write();
       if (this.#closing.signal.aborted) return;

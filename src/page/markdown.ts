@@ -4,7 +4,7 @@
  */
 
 import type { MarkedToken, Token, Tokens } from "marked";
-import { closed } from "./closed.ts";
+import { closed } from "./closed-marks.ts";
 import { codeBlock } from "./code-block.ts";
 import { withoutReferences } from "./entities.ts";
 import { tokensOf } from "./markdown-tokens.ts";

@@ -8,7 +8,7 @@ import { receivedText } from "../platform/received.ts";
 import type { SessionRecord } from "../session/record.ts";
 import type { ListOptions, SessionPage, SessionStore, StoredSession } from "../session/store.ts";
 import { titleSetBy } from "../session/title.ts";
-import { type PageRequest, pageOf, pageRequestOf, storedSession } from "./page.ts";
+import { type PageRequest, pageOf, pageRequestOf, storedSession } from "./listing.ts";
 import { renewEvery } from "./renewals.ts";
 import { idOfKey, keyOfId } from "./session-key.ts";
 

@@ -4,7 +4,7 @@ import { SendError } from "../contract/errors.ts";
 import type { SessionRecord } from "../session/record.ts";
 import type { ListOptions, SessionPage, SessionStore } from "../session/store.ts";
 import { titleSetBy } from "../session/title.ts";
-import { pageAmong, pageRequestOf, storedSession } from "./page.ts";
+import { pageAmong, pageRequestOf, storedSession } from "./listing.ts";
 
 /**
  * Keeps conversations in memory, for as long as the process runs.

@@ -14,12 +14,12 @@ import { UsageTotal } from "../tokens/usage-total.ts";
 import { asStopped, reportAttempts } from "./attempts-in-flight.ts";
 import { hasAlternative, waitsInVain } from "./idle-alternative.ts";
 import { InnerCall, type InnerCallHost, outerFailure } from "./inner-call.ts";
-import { isSpent } from "./is-spent.ts";
 import type { MessageStream } from "./message-stream.ts";
 import { type Joined, OverlapRemover } from "./overlap-remover.ts";
 import { mergeFacts, type ReplyFacts } from "./reply-facts.ts";
 import { shiftCitation } from "./shift-citation.ts";
 import { type ChunkSink, type ChunkSource, NO_SINK } from "./source.ts";
+import { isUnrepeatable } from "./unrepeatable.ts";
 
 /** The call that is to be brought to its end. */
 export interface RecoverableCall {
@@ -64,7 +64,7 @@ export class RecoveringSource implements ChunkSource, InnerCallHost {
   /** A call was begun and not delivered: the next attempt begins it again. */
   #anyOpenCall = false;
   /** A part is there that no further attempt may make again. */
-  #isSpent = false;
+  #isUnrepeatable = false;
   readonly #first: MessageStream;
   #phase: Phase = { status: "waiting" };
   #recoveries = 0;
@@ -168,12 +168,12 @@ export class RecoveringSource implements ChunkSource, InnerCallHost {
           break;
         case "toolCall":
           this.#closeRemover();
-          this.#isSpent = true;
+          this.#isUnrepeatable = true;
           this.#push(chunk);
           break;
         case "media":
         case "providerToolCall":
-          this.#isSpent ||= isSpent(chunk);
+          this.#isUnrepeatable ||= isUnrepeatable(chunk);
           this.#push(chunk);
           break;
         case "toolResult":
@@ -270,7 +270,7 @@ export class RecoveringSource implements ChunkSource, InnerCallHost {
   }
 
   #mayRecover({ retryable, kind, phase }: SendError): boolean {
-    return retryable && kind !== "aborted" && phase !== "total" && !this.#isSpent && !this.#isLast;
+    return retryable && kind !== "aborted" && phase !== "total" && !this.#isUnrepeatable && !this.#isLast;
   }
 
   /** Sends the next request. */

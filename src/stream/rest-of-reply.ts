@@ -7,10 +7,10 @@ import type { AssistantMessage, Message } from "../contract/message.ts";
 import type { SendOptions } from "../contract/options.ts";
 import { systemClock } from "../platform/clock.ts";
 import { chunksOf } from "./complete-source.ts";
-import { isSpent } from "./is-spent.ts";
 import { openRecovering, recovery } from "./load-recovery.ts";
 import { MessageStream } from "./message-stream.ts";
 import type { RecoverableCall } from "./recovering-source.ts";
+import { isUnrepeatable } from "./unrepeatable.ts";
 
 /** The waits before the continuation, and before it is asked for again, in milliseconds. */
 const RETRIES_MS = [0, 1_000, 4_000] as const;
@@ -66,7 +66,7 @@ export function chunksSoFar(message: AssistantMessage): readonly MessageChunk[] 
 
 /** Returns whether the rest of a reply may be asked for: nothing of it would be made, or run, twice. */
 export function canGoOn(message: AssistantMessage): boolean {
-  return !chunksSoFar(message).some(isSpent);
+  return !chunksSoFar(message).some(isUnrepeatable);
 }
 
 /** Returns the error of a reply whose process has ended. */

@@ -12,7 +12,7 @@ import { replyCostOf } from "../../src/cli/cost.ts";
 import { Metrics } from "../../src/cli/serve/metrics.ts";
 import { statusLineOf } from "../../src/cli/status-line.ts";
 import { anthropicWire } from "../../src/dialects/anthropic/reply.ts";
-import type { MachineWire } from "../../src/dialects/machine/dialect.ts";
+import type { GatewayWire } from "../../src/dialects/gateway/dialect.ts";
 import { chatWire } from "../../src/dialects/openai-chat/reply.ts";
 import { responseObject } from "../../src/dialects/openai-responses/items.ts";
 import { EMPTY_MEMO } from "../../src/dialects/openai-responses/request.ts";
@@ -37,7 +37,7 @@ test.each([
 ])("it is %s", (_name, reply, expected) => expect(completeUsageOf(reply)).toBe(expected));
 
 describe("all of an aborted reply is in", () => {
-  test.each<readonly [string, MachineWire, object]>([
+  test.each<readonly [string, GatewayWire, object]>([
     ["Chat Completions", chatWire(true), { completion_tokens: 300 }],
     ["Anthropic Messages", anthropicWire, { output_tokens: 300 }],
   ])("the gateway's %s", (_name, wire, counted) => {

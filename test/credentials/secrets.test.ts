@@ -3,7 +3,7 @@
 import { inspect } from "node:util";
 import { expect, test, vi } from "vitest";
 import { azureManagedIdentity, azureWorkloadIdentity, googleApplicationDefault } from "../../src/credentials/index.ts";
-import { kept } from "../../src/credentials/kept.ts";
+import { kept } from "../../src/credentials/kept-credential.ts";
 import { OpenAIClient, SendError } from "../../src/index.ts";
 import { startProviderServer } from "../../src/testing/index.ts";
 

@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { AiSdkEncoder } from "../../src/dialects/ai-sdk/encoder.ts";
-import { withoutRewinds } from "../../src/dialects/rewinds.ts";
+import { withoutRewinds } from "../../src/dialects/without-rewinds.ts";
 import type { AssistantMessage, MessageChunk } from "../../src/index.ts";
 import { partsIn, shownText, wireFaults } from "../support/ai-sdk-wire.ts";
 import { chunk, text } from "../support/chunks-client.ts";

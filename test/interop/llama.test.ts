@@ -11,9 +11,9 @@ import { fileURLToPath } from "node:url";
 import type { Message } from "cloudllm";
 import { afterAll, describe, expect, test } from "vitest";
 import { type LoadedModel, modelOf } from "../../src/embedded/embedded-engine.ts";
-import { Evaluation } from "../../src/embedded/evaluation.ts";
 import { promptOf } from "../../src/embedded/prompt.ts";
 import { likeliest } from "../../src/embedded/sampler.ts";
+import { Transformer } from "../../src/embedded/transformer.ts";
 import { TOY_BYTES, toyAsF32 } from "../embedded/toy.ts";
 
 const LLAMA = fileURLToPath(new URL("llama/", import.meta.url));
@@ -62,14 +62,14 @@ interface Answers {
 }
 
 function greedy({ weights, tokenizer }: LoadedModel, prompt: readonly number[]): readonly number[] {
-  const evaluation = new Evaluation(weights);
-  for (const token of prompt) evaluation.read(token);
+  const transformer = new Transformer(weights);
+  for (const token of prompt) transformer.read(token);
   const answer: number[] = [];
   while (answer.length < MAX_TOKENS) {
-    const token = likeliest(evaluation.scores());
+    const token = likeliest(transformer.scores());
     if (token === tokenizer.end) break;
     answer.push(token);
-    evaluation.read(token);
+    transformer.read(token);
   }
   return answer;
 }

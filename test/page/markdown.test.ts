@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { closed } from "../../src/page/closed.ts";
+import { closed } from "../../src/page/closed-marks.ts";
 import { GrowingMarkdown, markdown } from "../../src/page/markdown.ts";
 import { TAGS, textOf, type VElement, type VNode } from "../../src/page/vnode.ts";
 

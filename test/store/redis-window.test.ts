@@ -8,7 +8,7 @@ import { type RedisLike, redisWindow } from "cloudllm/store/redis";
 import { scriptedClient } from "cloudllm/testing";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { redisClientOf } from "../../src/store/redis/client.ts";
-import { RedisWindow } from "../../src/store/redis/window.ts";
+import { RedisWindow } from "../../src/store/redis/shared-window.ts";
 import { driversMissing, redisDrivers } from "../interop/drivers.mjs";
 import { type RedisServer, redisMissing, startRedis } from "../support/redis-server.ts";
 

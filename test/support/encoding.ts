@@ -3,10 +3,10 @@
 import type { MessageChunk } from "../../src/contract/chunk.ts";
 import type { AssistantMessage, ToolCall } from "../../src/contract/message.ts";
 import type { ReplyEvent } from "../../src/dialects/dialect.ts";
-import type { MachineReply, MachineWire } from "../../src/dialects/machine/dialect.ts";
+import type { GatewayReply, GatewayWire } from "../../src/dialects/gateway/dialect.ts";
 import { eventsIn, type WireEvent } from "./gateway.ts";
 
-export const REPLY: MachineReply = { id: "r1", model: "script", createdAt: 1_800_000_000, inputTokens: 12 };
+export const REPLY: GatewayReply = { id: "r1", model: "script", createdAt: 1_800_000_000, inputTokens: 12 };
 
 export const OPENED: ReplyEvent = { type: "opened", run: "r1", provider: "p", model: "m" };
 
@@ -57,7 +57,7 @@ export function rewind(length: number, reasoningLength = 0): MessageChunk {
 }
 
 /** Returns the events on the wire, and whether the encoder is over before the end of the input. */
-export function encoded(wire: MachineWire, ...events: readonly ReplyEvent[]): readonly WireEvent[] {
+export function encoded(wire: GatewayWire, ...events: readonly ReplyEvent[]): readonly WireEvent[] {
   const encoder = wire.encoder(REPLY);
   return eventsIn(events.map((event) => encoder.encode(event)).join(""));
 }

@@ -4,9 +4,9 @@ import { type AssistantMessage, type ClientWrapper, completeUsageOf, type Messag
 import type { ReadyClient } from "../choice.ts";
 import { quoted } from "../one-line.ts";
 import type { Settings } from "../settings.ts";
+import { startSpinner } from "../spinner.ts";
 import { failureLineOf, secondsOf } from "../status-line.ts";
 import type { Terminal } from "../terminal.ts";
-import { startWaiting } from "../waiting.ts";
 import { messagesOf } from "./ask.ts";
 
 const MAX_OPENING_MS = 2_000;
@@ -57,11 +57,11 @@ export async function compare(
 }
 
 async function watched<T>({ stderr }: Terminal, label: string, work: () => Promise<T>): Promise<T> {
-  const waiting = startWaiting(stderr, label);
+  const spinner = startSpinner(stderr, label);
   try {
     return await work();
   } finally {
-    waiting.end();
+    spinner.end();
   }
 }
 

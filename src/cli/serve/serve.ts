@@ -14,9 +14,9 @@ import { HttpServer, urlOf } from "./http-server.ts";
 import { Metrics, measured } from "./metrics.ts";
 import { type Choices, offeredModels } from "./offered-models.ts";
 import { type PageFile, readPage } from "./page-files.ts";
-import { openLog, openStore, type Place } from "./places.ts";
 import { type ServeSettings, tokenOf } from "./settings.ts";
 import { siteOf } from "./site.ts";
+import { openLog, openStore, type Place } from "./storage.ts";
 import { toolsIn } from "./tools-module.ts";
 
 /** Replies under way have this long to end after a signal, in milliseconds. */

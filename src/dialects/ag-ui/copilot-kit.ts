@@ -9,9 +9,9 @@ import type { ChatHistory } from "../native/wire.ts";
 import { badRequest } from "../refusal.ts";
 import { AgUiEncoder } from "./encoder.ts";
 import { finishOfPause } from "./endings.ts";
+import { EventWriter } from "./event-ids.ts";
 import type { AgUiEvent } from "./events.ts";
 import { agUiHistory, interruptsOf, withoutReply } from "./history.ts";
-import { EventWriter } from "./place.ts";
 import { chatInPath, chatOfThread, runOf } from "./request.ts";
 
 /** The agent that CopilotKit uses where a page names none. Requests may name any. */

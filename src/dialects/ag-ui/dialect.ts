@@ -5,8 +5,8 @@ import { badRequest, notFound } from "../refusal.ts";
 import { routeOf } from "../route.ts";
 import { copilotRouteOf } from "./copilot-kit.ts";
 import { AgUiEncoder } from "./encoder.ts";
+import { placeOf } from "./event-ids.ts";
 import { agUiHistory, type HistoryPage, tanStackHistory, withoutReply } from "./history.ts";
-import { placeOf } from "./place.ts";
 import { chatInPath, chatOfThread, runOf, startOf } from "./request.ts";
 
 /**

@@ -5,11 +5,11 @@ import type { SendErrorData } from "../../contract/errors.ts";
 import type { AssistantMessage, ToolCall } from "../../contract/message.ts";
 import { completeMedium } from "../../stream/media-collector.ts";
 import type { ReplyEncoder, ReplyEvent, ReplyView } from "../dialect.ts";
-import { withoutRewinds } from "../rewinds.ts";
+import { withoutRewinds } from "../without-rewinds.ts";
 import { callsToAnswer, finishOf, usageOf } from "./endings.ts";
+import { type EventPlace, EventWriter } from "./event-ids.ts";
 import type { AgUiEvent, AgUiMessage } from "./events.ts";
-import { type EventPlace, EventWriter } from "./place.ts";
-import { type StepCall, Steps } from "./steps.ts";
+import { type StepCall, Steps } from "./steps-so-far.ts";
 
 /** The facts of a connection that decide about its events. */
 export interface AgUiConnection {

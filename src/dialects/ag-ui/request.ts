@@ -6,8 +6,8 @@ import type { DialectStart, StartContext } from "../dialect.ts";
 import { isChatId, isRunId } from "../ids.ts";
 import { badRequest } from "../refusal.ts";
 import { AgUiEncoder } from "./encoder.ts";
+import { placeOf } from "./event-ids.ts";
 import { answersIn, messagesIn, newTurnOf, turnsOf } from "./messages.ts";
-import { placeOf } from "./place.ts";
 
 const MAX_ID_LENGTH = 512;
 

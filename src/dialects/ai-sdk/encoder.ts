@@ -6,7 +6,7 @@ import type { FinishReason } from "../../contract/finish-reason.ts";
 import type { AssistantMessage, Citation, Media, ProviderToolCall, ToolCall } from "../../contract/message.ts";
 import { completeMedium } from "../../stream/media-collector.ts";
 import type { ReplyEncoder, ReplyEvent, ReplyView } from "../dialect.ts";
-import { withoutRewinds } from "../rewinds.ts";
+import { withoutRewinds } from "../without-rewinds.ts";
 import { DONE, frameOf, SIGNATURE, type UiChunk, type UiFinishReason } from "./parts.ts";
 import { ShownCalls } from "./shown-calls.ts";
 import { StepSoFar } from "./step-so-far.ts";

@@ -2,8 +2,8 @@
 
 import type { AttachmentSource, ContentPart } from "../../contract/message.ts";
 import { isJsonObject, type JsonObject } from "../../platform/json-object.ts";
-import { sourceOfBase64, sourceOfUrl } from "../machine/attachments.ts";
-import { arrayOf, objectOf, requiredString, stringOf } from "../machine/fields.ts";
+import { sourceOfBase64, sourceOfUrl } from "../gateway/attachments.ts";
+import { arrayOf, objectOf, requiredString, stringOf } from "../gateway/fields.ts";
 import { badRequest } from "../refusal.ts";
 
 /** A block, and its place in the request for messages. */

@@ -1,13 +1,13 @@
 /** Anthropic Messages, as a server speaks it. */
 
 import { jsonBody } from "../dialect.ts";
-import type { MachineDialect } from "../machine/dialect.ts";
+import type { GatewayDialect } from "../gateway/dialect.ts";
 import { anthropicErrorBody } from "./errors.ts";
 import { anthropicWire } from "./reply.ts";
 import { anthropicRequest } from "./request.ts";
 
 /** `POST messages` and `POST messages/count_tokens`. */
-export const anthropicMessages: MachineDialect = {
+export const anthropicMessages: GatewayDialect = {
   name: "anthropic",
   keepAlive: 'event: ping\ndata: {"type":"ping"}\n\n',
   routeOf({ method, path }) {

@@ -5,7 +5,7 @@
 
 import type { SendErrorKind } from "../../contract/error-kind.ts";
 import { jsonBody } from "../dialect.ts";
-import type { MachineError, MachineErrorBody } from "../machine/dialect.ts";
+import type { GatewayError, GatewayErrorBody } from "../gateway/dialect.ts";
 
 /** The gateway's own refusals, which are not the provider's. */
 const TYPE_BY_STATUS: Readonly<Record<number, string>> = {
@@ -30,7 +30,7 @@ const TYPE_BY_KIND: { readonly [Kind in SendErrorKind]?: string } = {
 const OVERLOADED = 529;
 
 /** Returns the object of an answer or of an event. */
-export function anthropicError({ kind, message, requestId }: MachineError, status?: number): object {
+export function anthropicError({ kind, message, requestId }: GatewayError, status?: number): object {
   const type = (status === undefined ? undefined : TYPE_BY_STATUS[status]) ?? TYPE_BY_KIND[kind] ?? "api_error";
   // By these words programs recognize a conversation that they must shorten.
   const sentence = kind === "contextLength" ? `prompt is too long: ${message}` : message;
@@ -42,7 +42,7 @@ export function anthropicError({ kind, message, requestId }: MachineError, statu
 }
 
 /** Returns the answer to a request that fails. `status` is the gateway's. */
-export function anthropicErrorBody(error: MachineError, status: number): MachineErrorBody {
+export function anthropicErrorBody(error: GatewayError, status: number): GatewayErrorBody {
   const own = error.kind === "overloaded" ? OVERLOADED : status;
   return { status: own, ...jsonBody(anthropicError(error, status)) };
 }

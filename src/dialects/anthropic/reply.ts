@@ -10,10 +10,10 @@ import { completeUsageOf, type ReplyUsage, type TokenUsage } from "../../contrac
 import { exactJson, parseExact } from "../../platform/exact-json.ts";
 import { isJson } from "../../platform/json-text.ts";
 import type { DialectBody } from "../dialect.ts";
-import { type CallPart, CallTracker } from "../machine/call-tracker.ts";
-import type { MachineError, MachineReply, MachineWire } from "../machine/dialect.ts";
-import { MachineEncoder, type ReplyWriter } from "../machine/encoder.ts";
-import { type NamedFinish, namedFinish } from "../machine/end.ts";
+import { type CallPart, CallTracker } from "../gateway/call-tracker.ts";
+import type { GatewayError, GatewayReply, GatewayWire } from "../gateway/dialect.ts";
+import { GatewayEncoder, type ReplyWriter } from "../gateway/encoder.ts";
+import { type NamedFinish, namedFinish } from "../gateway/endings.ts";
 import { anthropicError } from "./errors.ts";
 
 const STOP_REASON = {
@@ -26,13 +26,13 @@ const STOP_REASON = {
 } as const satisfies Record<NamedFinish, string>;
 
 /** The wire of all replies: nothing in a request changes it. */
-export const anthropicWire: MachineWire = {
-  encoder: (reply) => new MachineEncoder(new AnthropicWriter(reply)),
+export const anthropicWire: GatewayWire = {
+  encoder: (reply) => new GatewayEncoder(new AnthropicWriter(reply)),
   complete: completeReply,
 };
 
 class AnthropicWriter implements ReplyWriter {
-  readonly #reply: MachineReply;
+  readonly #reply: GatewayReply;
   readonly #calls: CallTracker;
   /** The next block's number. */
   #next = 0;
@@ -41,7 +41,7 @@ class AnthropicWriter implements ReplyWriter {
   /** The block of each call, by its place; those that are open. */
   readonly #callBlocks = new Map<number, { readonly index: number; text: string }>();
 
-  constructor(reply: MachineReply) {
+  constructor(reply: GatewayReply) {
     this.#reply = reply;
     this.#calls = new CallTracker((place) => callId(reply, place));
   }
@@ -141,12 +141,12 @@ class AnthropicWriter implements ReplyWriter {
     return `${closed}${frame("message_delta", { delta, usage })}${frame("message_stop", {})}`;
   }
 
-  fail(error: MachineError): string {
+  fail(error: GatewayError): string {
     return `event: error\ndata: ${JSON.stringify(anthropicError({ requestId: this.#reply.id, ...error }))}\n\n`;
   }
 }
 
-function completeReply(message: AssistantMessage, reply: MachineReply): DialectBody {
+function completeReply(message: AssistantMessage, reply: GatewayReply): DialectBody {
   const { content: text, reasoning, toolCalls, citations } = message;
   const finishReason = namedFinish(message.finishReason);
   const thinking = { type: "thinking", thinking: reasoning, signature: signatureOf(reply) };
@@ -170,11 +170,11 @@ function completeReply(message: AssistantMessage, reply: MachineReply): DialectB
   return { contentType: "application/json; charset=utf-8", text: exactJson(body) };
 }
 
-function headOf({ id, model }: MachineReply): object {
+function headOf({ id, model }: GatewayReply): object {
   return { id: `msg_${id}`, type: "message", role: "assistant", model };
 }
 
-function callId({ id }: MachineReply, place: number): string {
+function callId({ id }: GatewayReply, place: number): string {
   return `toolu_${id}_${place}`;
 }
 
@@ -182,7 +182,7 @@ function callId({ id }: MachineReply, place: number): string {
  * Programs keep thinking only with a signature, and send it back. The gateway itself keeps the data that the provider
  * wants back, so this one only has to be there.
  */
-function signatureOf({ id }: MachineReply): string {
+function signatureOf({ id }: GatewayReply): string {
   return `cloudllm-${id}`;
 }
 
@@ -195,7 +195,7 @@ function inputOf({ arguments: args, rawArguments }: ToolCall): unknown {
 /**
  * Anthropic counts cached input apart, and programs take `input_tokens` of the first event for the size of the request.
  */
-function usageOf(message: ReplyUsage, reply: MachineReply): object {
+function usageOf(message: ReplyUsage, reply: GatewayReply): object {
   const counts: Partial<TokenUsage> = completeUsageOf(message) ?? {};
   const {
     inputTokens = reply.inputTokens ?? 0,

@@ -6,7 +6,7 @@
 import type { SearchParameters, Tool, ToolChoice } from "../../contract/options.ts";
 import { isJsonObject, type JsonObject } from "../../platform/json-object.ts";
 import { withoutUndefined } from "../../platform/without-undefined.ts";
-import { arrayOf, objectOf, requiredString, stopsOf, stringOf } from "../machine/fields.ts";
+import { arrayOf, objectOf, requiredString, stopsOf, stringOf } from "../gateway/fields.ts";
 import { badRequest } from "../refusal.ts";
 
 /** The tools that a request offers to the model. */

@@ -12,8 +12,8 @@ import type {
   UserMessage,
 } from "../../contract/message.ts";
 import { isJsonObject, type JsonObject } from "../../platform/json-object.ts";
-import { attachmentsOf, foundTools, resultText } from "../machine/calls.ts";
-import { arrayOf, booleanOf, objectOf, requiredString, stringOf } from "../machine/fields.ts";
+import { attachmentsOf, foundTools, resultText } from "../gateway/calls.ts";
+import { arrayOf, booleanOf, objectOf, requiredString, stringOf } from "../gateway/fields.ts";
 import { badRequest } from "../refusal.ts";
 import { blocksOf, type PlacedBlock, partsOf, textOfBlocks } from "./blocks.ts";
 

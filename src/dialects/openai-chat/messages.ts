@@ -5,9 +5,9 @@
 
 import type { AssistantTurn, ContentPart, Message, ToolCall, ToolMessage } from "../../contract/message.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
-import { sourceOfBase64, sourceOfUrl } from "../machine/attachments.ts";
-import { attachmentsOf, callOfText, resultText } from "../machine/calls.ts";
-import { arrayOf, objectOf, requiredString, stringOf } from "../machine/fields.ts";
+import { sourceOfBase64, sourceOfUrl } from "../gateway/attachments.ts";
+import { attachmentsOf, callOfText, resultText } from "../gateway/calls.ts";
+import { arrayOf, objectOf, requiredString, stringOf } from "../gateway/fields.ts";
 import { badRequest } from "../refusal.ts";
 
 /**

@@ -8,12 +8,12 @@ import type { MessageChunk, RewindChunk } from "../../contract/chunk.ts";
 import type { AssistantMessage, Citation, Media } from "../../contract/message.ts";
 import { completeUsageOf, type TokenUsage } from "../../contract/usage.ts";
 import { type DialectBody, jsonBody } from "../dialect.ts";
-import { type CallPart, CallTracker } from "../machine/call-tracker.ts";
-import { argumentsText } from "../machine/calls.ts";
-import type { MachineError, MachineReply, MachineWire } from "../machine/dialect.ts";
-import { MachineEncoder, type ReplyWriter } from "../machine/encoder.ts";
-import { type NamedFinish, namedFinish } from "../machine/end.ts";
-import { openAiError } from "../machine/openai-errors.ts";
+import { type CallPart, CallTracker } from "../gateway/call-tracker.ts";
+import { argumentsText } from "../gateway/calls.ts";
+import type { GatewayError, GatewayReply, GatewayWire } from "../gateway/dialect.ts";
+import { GatewayEncoder, type ReplyWriter } from "../gateway/encoder.ts";
+import { type NamedFinish, namedFinish } from "../gateway/endings.ts";
+import { openAiError } from "../gateway/openai-errors.ts";
 
 const FINISH = {
   stop: "stop",
@@ -27,21 +27,21 @@ const FINISH = {
 const DONE = "data: [DONE]\n\n";
 
 /** Returns the wire of one request. */
-export function chatWire(includesUsage: boolean): MachineWire {
+export function chatWire(includesUsage: boolean): GatewayWire {
   return {
-    encoder: (reply) => new MachineEncoder(new ChatWriter(reply, includesUsage)),
+    encoder: (reply) => new GatewayEncoder(new ChatWriter(reply, includesUsage)),
     complete: completeReply,
   };
 }
 
 class ChatWriter implements ReplyWriter {
-  readonly #reply: MachineReply;
+  readonly #reply: GatewayReply;
   readonly #includesUsage: boolean;
   readonly #calls: CallTracker;
   /** The beginning of each event, up to `choices`. */
   readonly #head: string;
 
-  constructor(reply: MachineReply, includesUsage: boolean) {
+  constructor(reply: GatewayReply, includesUsage: boolean) {
     const { id, createdAt: created, model } = reply;
     this.#reply = reply;
     this.#includesUsage = includesUsage;
@@ -100,12 +100,12 @@ class ChatWriter implements ReplyWriter {
     return `${finish}${this.#head}[],"usage":${JSON.stringify(usageOf(message, this.#reply))}}\n\n${DONE}`;
   }
 
-  fail(error: MachineError): string {
+  fail(error: GatewayError): string {
     return `data: ${JSON.stringify({ error: openAiError(error) })}\n\n${DONE}`;
   }
 }
 
-function completeReply(message: AssistantMessage, reply: MachineReply): DialectBody {
+function completeReply(message: AssistantMessage, reply: GatewayReply): DialectBody {
   const { id, createdAt: created, model } = reply;
   const { content, reasoning, toolCalls, citations, media = [] } = message;
   const finishReason = namedFinish(message.finishReason);
@@ -140,11 +140,11 @@ function completeReply(message: AssistantMessage, reply: MachineReply): DialectB
   });
 }
 
-function callId({ id }: MachineReply, place: number): string {
+function callId({ id }: GatewayReply, place: number): string {
   return `call_${id}_${place}`;
 }
 
-function usageOf(message: AssistantMessage, reply: MachineReply): object {
+function usageOf(message: AssistantMessage, reply: GatewayReply): object {
   const {
     inputTokens = reply.inputTokens ?? 0,
     outputTokens = 0,

@@ -4,7 +4,7 @@ import type { Message } from "../../contract/message.ts";
 import type { ReasoningEffort, SendOptions, Tool, ToolChoice } from "../../contract/options.ts";
 import { isJsonObject, type JsonObject } from "../../platform/json-object.ts";
 import { withoutUndefined } from "../../platform/without-undefined.ts";
-import { effortOf } from "../machine/effort.ts";
+import { effortOf } from "../gateway/effort.ts";
 import {
   arrayOf,
   booleanOf,
@@ -14,7 +14,7 @@ import {
   requiredString,
   stopsOf,
   stringOf,
-} from "../machine/fields.ts";
+} from "../gateway/fields.ts";
 import { requestOf } from "../openai-responses/request.ts";
 import { badRequest } from "../refusal.ts";
 import { chatMessages } from "./messages.ts";

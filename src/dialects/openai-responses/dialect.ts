@@ -6,15 +6,15 @@
 import type { AssistantMessage } from "../../contract/message.ts";
 import { type DialectBody, jsonBody, type ReplyEvent } from "../dialect.ts";
 import type {
-  MachineDialect,
-  MachineLine,
-  MachineReply,
-  MachineRoute,
-  MachineWire,
+  GatewayDialect,
+  GatewayLine,
+  GatewayReply,
+  GatewayRoute,
+  GatewayWire,
   ReplyReferences,
   ReplySoFar,
-} from "../machine/dialect.ts";
-import { openAiErrorBody } from "../machine/openai-errors.ts";
+} from "../gateway/dialect.ts";
+import { openAiErrorBody } from "../gateway/openai-errors.ts";
 import { inDefaultOrder } from "../outline.ts";
 import { badRequest } from "../refusal.ts";
 import { ResponsesEncoder } from "./encoder.ts";
@@ -23,7 +23,7 @@ import { replyIdOf, responseIdOf } from "./items.ts";
 import { EMPTY_MEMO, type References, type ResponsesMemo, requestOf } from "./request.ts";
 
 /** The wire of OpenAI's Responses. */
-export const openAiResponses: MachineDialect = {
+export const openAiResponses: GatewayDialect = {
   name: "openai-responses",
   routeOf,
   decode(body) {
@@ -54,7 +54,7 @@ function repliesOf({ ids, messagesWith }: References): ReplyReferences {
   };
 }
 
-function routeOf({ method, path, query }: MachineLine): MachineRoute | undefined {
+function routeOf({ method, path, query }: GatewayLine): GatewayRoute | undefined {
   const [first, id, operation, ...more] = path.split("/");
   if (first !== "responses" || more.length > 0) return undefined;
   if (id === undefined) return method === "POST" ? { name: "reply" } : undefined;
@@ -75,8 +75,8 @@ function numberOf(after: string | null): number {
 }
 
 /** @param after the last event that the connection has got */
-function wireOf(known: ResponsesMemo, after: number): MachineWire {
-  const memoOf = ({ memo }: MachineReply): ResponsesMemo => (memo ? (memo as unknown as ResponsesMemo) : known);
+function wireOf(known: ResponsesMemo, after: number): GatewayWire {
+  const memoOf = ({ memo }: GatewayReply): ResponsesMemo => (memo ? (memo as unknown as ResponsesMemo) : known);
   return {
     encoder: (reply) => new ResponsesEncoder(reply, memoOf(reply), new EventNumbers(after)),
     complete: (message, reply) => completeResponse(message, reply, memoOf(reply)),
@@ -85,7 +85,7 @@ function wireOf(known: ResponsesMemo, after: number): MachineWire {
   };
 }
 
-function completeResponse(message: AssistantMessage, reply: MachineReply, memo: ResponsesMemo): DialectBody {
+function completeResponse(message: AssistantMessage, reply: GatewayReply, memo: ResponsesMemo): DialectBody {
   const response = new ResponseSoFar(reply, memo);
   response.encode({ type: "chunks", chunks: inDefaultOrder(message) });
   response.encode({ type: "complete", message });
@@ -94,11 +94,11 @@ function completeResponse(message: AssistantMessage, reply: MachineReply, memo: 
 
 /** A response as it is fetched. */
 class ResponseSoFar implements ReplySoFar {
-  readonly #reply: MachineReply;
+  readonly #reply: GatewayReply;
   readonly #memo: ResponsesMemo;
   #encoder: ResponsesEncoder;
 
-  constructor(reply: MachineReply, memo: ResponsesMemo) {
+  constructor(reply: GatewayReply, memo: ResponsesMemo) {
     this.#reply = reply;
     this.#memo = memo;
     this.#encoder = new ResponsesEncoder(reply, memo, NO_EVENTS);

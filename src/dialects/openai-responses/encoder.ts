@@ -9,7 +9,7 @@ import type { SendErrorData } from "../../contract/errors.ts";
 import type { AssistantMessage } from "../../contract/message.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
 import type { ReplyEncoder, ReplyEvent } from "../dialect.ts";
-import type { MachineReply } from "../machine/dialect.ts";
+import type { GatewayReply } from "../gateway/dialect.ts";
 import { ViewerFold } from "../native/viewer-fold.ts";
 import { inDefaultOrder } from "../outline.ts";
 import { errorCodeOf, incompleteReasonOf, statusOf } from "./endings.ts";
@@ -26,7 +26,7 @@ const CHANGED =
 
 /** Encodes one reply for one connection. */
 export class ResponsesEncoder implements ReplyEncoder {
-  readonly #reply: MachineReply;
+  readonly #reply: GatewayReply;
   readonly #memo: ResponsesMemo;
   readonly #numbers: NumberedEvents;
   readonly #fold: ViewerFold;
@@ -36,7 +36,7 @@ export class ResponsesEncoder implements ReplyEncoder {
   #rewinds = 0;
   isOver = false;
 
-  constructor(reply: MachineReply, memo: ResponsesMemo, numbers: NumberedEvents) {
+  constructor(reply: GatewayReply, memo: ResponsesMemo, numbers: NumberedEvents) {
     this.#reply = reply;
     this.#memo = memo;
     this.#numbers = numbers;

@@ -5,8 +5,8 @@
 
 import type { AttachmentSource, ContentPart, Media, Message, ToolCall } from "../../contract/message.ts";
 import { isJsonObject, type JsonObject } from "../../platform/json-object.ts";
-import { sourceOfBase64, sourceOfUrl } from "../machine/attachments.ts";
-import { attachmentsOf, callOfText, foundTools, resultText } from "../machine/calls.ts";
+import { sourceOfBase64, sourceOfUrl } from "../gateway/attachments.ts";
+import { attachmentsOf, callOfText, foundTools, resultText } from "../gateway/calls.ts";
 import { badRequest, Refusal } from "../refusal.ts";
 import { flatName, TOOL_SEARCH } from "./call-forms.ts";
 

@@ -3,7 +3,7 @@
 import type { AssistantMessage, Citation } from "../../contract/message.ts";
 import { completeUsageOf, type TokenUsage } from "../../contract/usage.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
-import type { MachineReply } from "../machine/dialect.ts";
+import type { GatewayReply } from "../gateway/dialect.ts";
 import { searchArguments } from "./call-forms.ts";
 import type { ResponsesMemo } from "./request.ts";
 
@@ -104,7 +104,7 @@ export interface ResponseState {
 
 /** Returns the response object. */
 export function responseObject(
-  reply: MachineReply,
+  reply: GatewayReply,
   { echo }: ResponsesMemo,
   { status, message, reason, error }: ResponseState,
   items: readonly Item[],

@@ -3,7 +3,7 @@
 import type { MessageChunk, ToolCallDeltaChunk } from "../../contract/chunk.ts";
 import type { Citation, ProviderToolCall, ToolCall } from "../../contract/message.ts";
 import { isJsonObject, type JsonObject } from "../../platform/json-object.ts";
-import { argumentsText } from "../machine/calls.ts";
+import { argumentsText } from "../gateway/calls.ts";
 import { type CallForms, namesOnWire } from "./call-forms.ts";
 import { annotationOf, type CallItem, type Item, plainInput, summaryPart, textPart, wireItem } from "./items.ts";
 

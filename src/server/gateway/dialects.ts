@@ -1,23 +1,23 @@
 /** The APIs that a gateway speaks, in the order in which their routes are looked for. */
 
 import { anthropicMessages } from "../../dialects/anthropic/dialect.ts";
-import type { MachineDialect, MachineLine, MachineRoute } from "../../dialects/machine/dialect.ts";
-import { anthropicModels, type ModelForms, openAiModels } from "../../dialects/machine/model-lists.ts";
+import type { GatewayDialect, GatewayLine, GatewayRoute } from "../../dialects/gateway/dialect.ts";
+import { anthropicModels, type ModelForms, openAiModels } from "../../dialects/gateway/model-lists.ts";
 import { openAiChat } from "../../dialects/openai-chat/dialect.ts";
 import { openAiResponses } from "../../dialects/openai-responses/dialect.ts";
 
 /** One entry for each API. */
-const DIALECTS: readonly MachineDialect[] = [openAiChat, openAiResponses, anthropicMessages];
+const DIALECTS: readonly GatewayDialect[] = [openAiChat, openAiResponses, anthropicMessages];
 
 /** Returns the dialect for the error of a request that is not to a route of any API. */
-export function dialectOf(headers: Headers): MachineDialect {
+export function dialectOf(headers: Headers): GatewayDialect {
   return isAnthropic(headers) ? anthropicMessages : openAiChat;
 }
 
 /** Returns the dialect and the route of a request; `undefined` for one of no API. */
-export function machineRouteOf(
-  line: MachineLine,
-): { readonly dialect: MachineDialect; readonly route: MachineRoute } | undefined {
+export function gatewayRouteOf(
+  line: GatewayLine,
+): { readonly dialect: GatewayDialect; readonly route: GatewayRoute } | undefined {
   for (const dialect of DIALECTS) {
     const route = dialect.routeOf(line);
     if (route) return { dialect, route };

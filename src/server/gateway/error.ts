@@ -1,14 +1,14 @@
 /** The answer to a request of a program that fails: in the form of its API, with nothing of the provider's. */
 
 import { SendError } from "../../contract/errors.ts";
-import type { MachineDialect } from "../../dialects/machine/dialect.ts";
+import type { GatewayDialect } from "../../dialects/gateway/dialect.ts";
 import { Refusal } from "../../dialects/refusal.ts";
 import { maskedError, statusOf } from "../policy/masked-error.ts";
 import type { Policy } from "../policy/policy.ts";
 
 /** The rules about an answer. */
 export interface ErrorRules {
-  readonly dialect: MachineDialect;
+  readonly dialect: GatewayDialect;
   /** The gateway's own id of the request. */
   readonly requestId: string;
   readonly describe: Policy["describe"];

@@ -5,12 +5,12 @@ import type { Message } from "../../contract/message.ts";
 import type { SendOptions } from "../../contract/options.ts";
 import type { DialectBody } from "../../dialects/dialect.ts";
 import type {
-  MachineDialect,
-  MachineReply,
-  MachineRequest,
-  MachineRoute,
-  MachineWire,
-} from "../../dialects/machine/dialect.ts";
+  GatewayDialect,
+  GatewayReply,
+  GatewayRequest,
+  GatewayRoute,
+  GatewayWire,
+} from "../../dialects/gateway/dialect.ts";
 import { notFound, Refusal } from "../../dialects/refusal.ts";
 import { sendErrorOf } from "../../stream/transfer.ts";
 import { estimateRequestTokens } from "../../tokens/request-estimate.ts";
@@ -25,7 +25,7 @@ import { jsonBodyOf } from "../request/request-body.ts";
 import type { Run } from "../run/run.ts";
 import { RunHost } from "../run/run-host.ts";
 import { endOf } from "./complete-reply.ts";
-import { dialectOf, machineRouteOf, modelFormsOf } from "./dialects.ts";
+import { dialectOf, gatewayRouteOf, modelFormsOf } from "./dialects.ts";
 import { answerHeaders, gatewayError } from "./error.ts";
 import { answerSoFar, KeptReplies, keptReply } from "./kept-replies.ts";
 import type { GatewayModel } from "./models.ts";
@@ -79,19 +79,19 @@ const EXPOSED_HEADERS = "x-request-id, request-id, retry-after, retry-after-ms, 
 /** One request, and who makes it. */
 interface Call {
   readonly request: Asked;
-  readonly dialect: MachineDialect;
+  readonly dialect: GatewayDialect;
   readonly caller: Caller;
   /** The gateway's own id of the request, and of the run that answers it. */
   readonly id: string;
 }
 
 /** A route of a reply that was asked for earlier. */
-type LaterRoute = Extract<MachineRoute, { readonly reply: string }>;
+type LaterRoute = Extract<GatewayRoute, { readonly reply: string }>;
 
 type Place =
   | { readonly name: "preflight" | "unknown" }
   | { readonly name: "models"; readonly model: string | undefined }
-  | { readonly name: "machine"; readonly dialect: MachineDialect; readonly route: MachineRoute };
+  | { readonly name: "api"; readonly dialect: GatewayDialect; readonly route: GatewayRoute };
 
 class GatewayServer {
   readonly #settings: GatewaySettings;
@@ -119,7 +119,7 @@ class GatewayServer {
     let answer: Answer;
     try {
       const place = this.#placeOf(request);
-      if (place.name === "machine") dialect = place.dialect;
+      if (place.name === "api") dialect = place.dialect;
       answer = await this.#answer(request, place, dialect, id);
     } catch (error) {
       if (!(error instanceof Refusal || error instanceof SendError)) {
@@ -143,11 +143,11 @@ class GatewayServer {
       return { name: "models", model: rest.length > 0 ? rest.join("/") : undefined };
     }
     const { method, headers, url } = request;
-    const found = machineRouteOf({ method, path, query: new URL(url).searchParams, headers });
-    return found ? { name: "machine", ...found } : { name: "unknown" };
+    const found = gatewayRouteOf({ method, path, query: new URL(url).searchParams, headers });
+    return found ? { name: "api", ...found } : { name: "unknown" };
   }
 
-  async #answer(request: Asked, place: Place, dialect: MachineDialect, id: string): Promise<Answer> {
+  async #answer(request: Asked, place: Place, dialect: GatewayDialect, id: string): Promise<Answer> {
     const { policy } = this.#settings.relay;
     if (place.name === "preflight") {
       // A listed page may send any header: the libraries add some of their own (`x-stainless-…`).
@@ -164,8 +164,8 @@ class GatewayServer {
         throw notFound();
       case "models":
         return this.#models(place.model, call);
-      case "machine":
-        return this.#machine(place.route, call);
+      case "api":
+        return this.#api(place.route, call);
     }
   }
 
@@ -178,7 +178,7 @@ class GatewayServer {
     return answer(forms.model(listed(model)), id);
   }
 
-  async #machine(route: MachineRoute, call: Call): Promise<Answer> {
+  async #api(route: GatewayRoute, call: Call): Promise<Answer> {
     switch (route.name) {
       case "reply":
         return this.#reply(await this.#decoded(call), call);
@@ -209,12 +209,12 @@ class GatewayServer {
     return answer(await this.#kept.answer(head, wire), id);
   }
 
-  async #decoded({ request, dialect }: Call): Promise<MachineRequest> {
+  async #decoded({ request, dialect }: Call): Promise<GatewayRequest> {
     return dialect.decode(await jsonBodyOf(request, this.#settings.relay.policy.limits), request.headers);
   }
 
   /** Returns the client's own count, if there is one; else an estimate, on which a program still can decide. */
-  async #tokensOf({ model, messages: given, options }: MachineRequest, { caller, request }: Call): Promise<number> {
+  async #tokensOf({ model, messages: given, options }: GatewayRequest, { caller, request }: Call): Promise<number> {
     const { client } = this.#settings.models.choose(model) ?? {};
     const messages = this.#replays.restored(caller.user, given);
     const own = { ...this.#optionsOf(options), signal: request.signal };
@@ -222,7 +222,7 @@ class GatewayServer {
     return count?.inputTokens ?? estimateRequestTokens(given, options);
   }
 
-  async #reply(asked: MachineRequest, call: Call): Promise<Answer> {
+  async #reply(asked: GatewayRequest, call: Call): Promise<Answer> {
     const { models, relay } = this.#settings;
     const { request, caller, id } = call;
     const model = models.choose(asked.model);
@@ -262,7 +262,7 @@ class GatewayServer {
     };
   }
 
-  async #complete(feed: Feed, wire: MachineWire, reply: MachineReply, { request, id }: Call): Promise<Response> {
+  async #complete(feed: Feed, wire: GatewayWire, reply: GatewayReply, { request, id }: Call): Promise<Response> {
     const end = await endOf(feed, request.signal).catch(() => {
       throw new Refusal(503, "aborted", "The caller has left.");
     });
@@ -273,7 +273,7 @@ class GatewayServer {
     throw new SendError("truncated", "The reply went on in another process.");
   }
 
-  #show(feed: Feed, wire: MachineWire, reply: MachineReply, { dialect, id }: Call): Shown {
+  #show(feed: Feed, wire: GatewayWire, reply: GatewayReply, { dialect, id }: Call): Shown {
     const viewer = new Viewer({
       feed,
       wire: new EncodedWire(feed, wire.encoder(reply)),
@@ -309,7 +309,7 @@ function systemTurn(content: string): Message {
   return { role: "system", content };
 }
 
-function replyOf(asked: MachineRequest, { name }: GatewayModel, { head }: Run): MachineReply {
+function replyOf(asked: GatewayRequest, { name }: GatewayModel, { head }: Run): GatewayReply {
   const { id, startedAt, kept } = head;
   let tokens: number | undefined;
   return {

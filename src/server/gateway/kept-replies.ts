@@ -2,8 +2,8 @@
 
 import type { AssistantMessage, AssistantTurn, Message } from "../../contract/message.ts";
 import type { DialectBody } from "../../dialects/dialect.ts";
+import type { GatewayReply, GatewayRequest, GatewayWire, ReplyReferences } from "../../dialects/gateway/dialect.ts";
 import { isRunId } from "../../dialects/ids.ts";
-import type { MachineReply, MachineRequest, MachineWire, ReplyReferences } from "../../dialects/machine/dialect.ts";
 import { notFound, Refusal } from "../../dialects/refusal.ts";
 import type { Feed } from "../feed/feed.ts";
 import { EncodedWire } from "../feed/viewer-wire.ts";
@@ -34,7 +34,7 @@ export class KeptReplies {
    * Resolves with the conversation that a request continues, and its own messages.
    * @throws {Refusal} 400 when the earlier reply is gone, is still being written, or has failed
    */
-  async conversation(asked: MachineRequest, caller: Caller): Promise<readonly Message[]> {
+  async conversation(asked: GatewayRequest, caller: Caller): Promise<readonly Message[]> {
     const { previous, references, wire } = asked;
     const messages = references
       ? references.messagesWith(await this.#answers(references, wire, caller))
@@ -49,7 +49,7 @@ export class KeptReplies {
   }
 
   /** Resolves with the replies that are kept. */
-  async #answers({ replies }: ReplyReferences, wire: MachineWire, caller: Caller): Promise<readonly DialectBody[]> {
+  async #answers({ replies }: ReplyReferences, wire: GatewayWire, caller: Caller): Promise<readonly DialectBody[]> {
     const answers = replies.map(async (id) => {
       const head = await this.head(id, caller).catch(undefinedIfGone);
       return head && this.answer(head, wire);
@@ -58,7 +58,7 @@ export class KeptReplies {
   }
 
   /** Resolves with a reply as far as it is written, as an answer of its API. */
-  async answer(head: KeptHead, wire: MachineWire): Promise<DialectBody> {
+  async answer(head: KeptHead, wire: GatewayWire): Promise<DialectBody> {
     return answerSoFar(await this.#host.soFar(head), keptReply(head), wire);
   }
 
@@ -74,7 +74,7 @@ export class KeptReplies {
 }
 
 /** Returns a reply as far as a feed has it, as an answer of its API. */
-export function answerSoFar(feed: Feed, reply: MachineReply, wire: MachineWire): DialectBody {
+export function answerSoFar(feed: Feed, reply: GatewayReply, wire: GatewayWire): DialectBody {
   const soFar = wire.soFar?.(reply);
   if (!soFar) throw notFound();
   const shown = new EncodedWire(feed, soFar);
@@ -84,7 +84,7 @@ export function answerSoFar(feed: Feed, reply: MachineReply, wire: MachineWire):
 }
 
 /** Returns the facts of a kept reply, the same on every connection. */
-export function keptReply({ id, startedAt, kept }: KeptHead): MachineReply {
+export function keptReply({ id, startedAt, kept }: KeptHead): GatewayReply {
   return { id, model: kept.model, createdAt: Math.floor(startedAt / 1000), memo: kept.memo };
 }
 

@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import type { SessionRecord } from "../../session/record.ts";
 import type { ListOptions, SessionPage, SessionStore, StoredSession } from "../../session/store.ts";
 import { titleSetBy } from "../../session/title.ts";
-import { pageAmong, pageRequestOf, storedSession } from "../page.ts";
+import { pageAmong, pageRequestOf, storedSession } from "../listing.ts";
 import { fileNameOf, idOf } from "./file-name.ts";
 import { codeOf, type Lease, takeLease } from "./lease.ts";
 import {

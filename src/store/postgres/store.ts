@@ -10,7 +10,7 @@ import {
   type TableLease,
   type Taken,
 } from "../leased-store.ts";
-import { type PageRequest, storedSession } from "../page.ts";
+import { type PageRequest, storedSession } from "../listing.ts";
 import { type PostgresLike, type Query, queryOf } from "./client.ts";
 import { POSTGRES_MIGRATION } from "./migration.ts";
 

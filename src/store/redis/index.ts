@@ -13,5 +13,5 @@ export type {
   UpstashLike,
 } from "./client.ts";
 export { type RedisLogOptions, redisLog } from "./log.ts";
+export { type RedisWindowOptions, redisWindow } from "./shared-window.ts";
 export { RedisStore, type RedisStoreOptions } from "./store.ts";
-export { type RedisWindowOptions, redisWindow } from "./window.ts";

@@ -13,7 +13,7 @@ import {
   type TableLease,
   type Taken,
 } from "../leased-store.ts";
-import { type PageRequest, storedSession, wantedAmong } from "../page.ts";
+import { type PageRequest, storedSession, wantedAmong } from "../listing.ts";
 import { type RedisClient, type RedisLike, type RedisReply, redisClientOf } from "./client.ts";
 import { keyPart } from "./key.ts";
 

@@ -9,7 +9,7 @@ import {
   type TableLease,
   type Taken,
 } from "../leased-store.ts";
-import { type PageRequest, storedSession } from "../page.ts";
+import { type PageRequest, storedSession } from "../listing.ts";
 import { SqliteDatabase, type SqliteLike, type SqliteSchema, schemaSql } from "./database.ts";
 
 /** The options of `new SQLiteStore`. */

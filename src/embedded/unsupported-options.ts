@@ -20,7 +20,7 @@ const NOTHING_ASKED: { readonly [Name in keyof SendOptions]?: (value: never) => 
  * Validates a call before a reply is written.
  * @throws {SendError} kind `unsupported`, unless the caller wants such options left out
  */
-export function refuseWhatItCannot(messages: readonly Message[], options: SendOptions, model: string): void {
+export function reportUnsupported(messages: readonly Message[], options: SendOptions, model: string): void {
   const { unsupported } = requestContext(options, { provider: "embedded", model, baseUrl: "" }, {});
   for (const [name, asksNothing] of Object.entries(NOTHING_ASKED)) {
     const value = options[name as keyof SendOptions];

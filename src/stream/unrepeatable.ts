@@ -14,7 +14,7 @@ const WITHOUT_EFFECT =
  * twice, a picture or a sound would be made and billed twice, and so would a tool of the provider that may have had an
  * effect, such as one of an MCP server. A preview is made again, and so is a search.
  */
-export function isSpent(chunk: MessageChunk): boolean {
+export function isUnrepeatable(chunk: MessageChunk): boolean {
   switch (chunk.type) {
     case "toolCall":
       return true;

@@ -5,7 +5,7 @@
 
 import type { SendErrorKind } from "../../contract/error-kind.ts";
 import { jsonBody } from "../dialect.ts";
-import type { MachineError, MachineErrorBody } from "./dialect.ts";
+import type { GatewayError, GatewayErrorBody } from "./dialect.ts";
 
 interface Words {
   readonly type: string;
@@ -33,13 +33,13 @@ const BY_STATUS: Readonly<Record<number, Words>> = {
 };
 
 /** Returns the object that goes into `error`, in a body or in an event. */
-export function openAiError({ kind, message, code }: MachineError, status?: number): object {
+export function openAiError({ kind, message, code }: GatewayError, status?: number): object {
   const words = (status === undefined ? undefined : BY_STATUS[status]) ??
     WORDS[kind] ?? { type: "server_error", code: kind };
   return { message, type: words.type, param: null, code: code ?? words.code };
 }
 
 /** Returns the answer to a request that fails, with the gateway's status. */
-export function openAiErrorBody(error: MachineError, status: number): MachineErrorBody {
+export function openAiErrorBody(error: GatewayError, status: number): GatewayErrorBody {
   return { status, ...jsonBody({ error: openAiError(error, status) }) };
 }

@@ -2,7 +2,7 @@
 
 import type { FinishReason } from "../../contract/finish-reason.ts";
 import { Refusal } from "../refusal.ts";
-import type { MachineError } from "./dialect.ts";
+import type { GatewayError } from "./dialect.ts";
 
 /** The finish reasons that these wires have words for. */
 export type NamedFinish = Exclude<FinishReason, "stopped" | "interrupted" | "unknown">;
@@ -13,7 +13,7 @@ export function isNamed(reason: FinishReason): reason is NamedFinish {
 }
 
 /** Returns the failure to report for a reply that ended without a reason that has a word. */
-export function unnamedEnd(reason: Exclude<FinishReason, NamedFinish>): MachineError {
+export function unnamedEnd(reason: Exclude<FinishReason, NamedFinish>): GatewayError {
   switch (reason) {
     case "stopped":
       return { kind: "aborted", message: "The reply was stopped before it was complete." };
@@ -35,13 +35,13 @@ export function namedFinish(finishReason: FinishReason): NamedFinish {
 }
 
 /** The failure of a reply whose text the model takes back: what a program has read stays read. */
-export const TAKEN_BACK: MachineError = {
+export const TAKEN_BACK: GatewayError = {
   kind: "truncated",
   message: "The model began its reply again, which this API cannot express. Send the request again.",
 };
 
 /** The failure of a reply that goes on in another process. */
-export const SENT_AWAY: MachineError = {
+export const SENT_AWAY: GatewayError = {
   kind: "truncated",
   message: "The server ends. Send the request again.",
 };

@@ -1,7 +1,7 @@
 /** Lets the event loop turn, so that other tasks in this thread get their turn between two tokens. */
 
 /** Resolves after timers and input that were due. Not by a timer: browsers make nested ones wait 4 ms. */
-export function turn(): Promise<void> {
+export function yieldToEventLoop(): Promise<void> {
   const { setImmediate, MessageChannel } = globalThis as {
     readonly setImmediate?: (resume: () => void) => unknown;
     readonly MessageChannel?: typeof globalThis.MessageChannel;

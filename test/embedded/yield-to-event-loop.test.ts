@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { turn } from "../../src/embedded/turn.ts";
+import { yieldToEventLoop } from "../../src/embedded/yield-to-event-loop.ts";
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -12,7 +12,7 @@ describe("between two tokens the event loop turns", () => {
     for (const name of missing) vi.stubGlobal(name, undefined);
     let timersRan = 0;
     for (let index = 0; index < 3; index++) setTimeout(() => timersRan++, 0);
-    for (let turns = 0; turns < 1_000_000 && timersRan < 3; turns++) await turn();
+    for (let turns = 0; turns < 1_000_000 && timersRan < 3; turns++) await yieldToEventLoop();
     expect(timersRan).toBe(3);
   });
 });

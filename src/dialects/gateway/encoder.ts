@@ -6,8 +6,8 @@
 import type { MessageChunk, RewindChunk } from "../../contract/chunk.ts";
 import type { AssistantMessage } from "../../contract/message.ts";
 import type { ReplyEncoder, ReplyEvent } from "../dialect.ts";
-import type { MachineError } from "./dialect.ts";
-import { isNamed, type NamedFinish, SENT_AWAY, TAKEN_BACK, unnamedEnd } from "./end.ts";
+import type { GatewayError } from "./dialect.ts";
+import { isNamed, type NamedFinish, SENT_AWAY, TAKEN_BACK, unnamedEnd } from "./endings.ts";
 
 /** Writes the events of one reply in an API's words. */
 export interface ReplyWriter {
@@ -19,11 +19,11 @@ export interface ReplyWriter {
   /** Returns the last events of a complete reply. */
   complete(message: AssistantMessage, finishReason: NamedFinish): string;
   /** Returns the last event of a reply that failed. A stream that only ends would pass for a complete reply. */
-  fail(error: MachineError): string;
+  fail(error: GatewayError): string;
 }
 
 /** Encodes one reply for one connection. */
-export class MachineEncoder implements ReplyEncoder {
+export class GatewayEncoder implements ReplyEncoder {
   isOver = false;
   readonly #writer: ReplyWriter;
 
@@ -64,7 +64,7 @@ export class MachineEncoder implements ReplyEncoder {
     return this.#writer.complete(message, finishReason);
   }
 
-  #fail(error: MachineError): string {
+  #fail(error: GatewayError): string {
     this.isOver = true;
     return this.#writer.fail(error);
   }

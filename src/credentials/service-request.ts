@@ -5,7 +5,7 @@ import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
 import type { FetchLike } from "../transport/fetch.ts";
 
 /** The options of every function of this folder. */
-export interface AskOptions {
+export interface ServiceRequestOptions {
   /**
    * Sends the requests for credentials.
    * @default the global `fetch`
@@ -14,7 +14,7 @@ export interface AskOptions {
 }
 
 /** A request for a credential. */
-export interface Question {
+export interface ServiceRequest {
   /** The service, for messages. */
   readonly service: string;
   readonly url: string;
@@ -32,11 +32,11 @@ export interface Question {
 const TIMEOUT_MS = 10_000;
 
 /** A service on the machine itself answers at once, or is not there. */
-export const NEAR_MS = 3_000;
+export const LOCAL_TIMEOUT_MS = 3_000;
 
 const MAX_REASON = 500;
 
-export interface Answer {
+export interface ServiceResponse {
   readonly text: string;
   readonly headers: Headers;
 }
@@ -45,10 +45,10 @@ export interface Answer {
  * Returns the answer's text. Redirects are not followed: a request may hold a secret.
  * @throws {SendError} kind `authentication`, retryable where another try may help
  */
-export async function ask(
-  { service, url, method = "GET", headers = {}, form, timeoutMs = TIMEOUT_MS }: Question,
-  { fetch: send = fetch }: AskOptions,
-): Promise<Answer> {
+export async function sendRequest(
+  { service, url, method = "GET", headers = {}, form, timeoutMs = TIMEOUT_MS }: ServiceRequest,
+  { fetch: send = fetch }: ServiceRequestOptions,
+): Promise<ServiceResponse> {
   const body = form && new URLSearchParams(form).toString();
   const type = form && { "content-type": "application/x-www-form-urlencoded" };
   let response: Response;
@@ -67,9 +67,9 @@ export async function ask(
 }
 
 /** Returns the answer as an object. */
-export async function askForObject(question: Question, options: AskOptions): Promise<JsonObject> {
-  const { text } = await ask(question, options);
-  return objectIn(text, question.service);
+export async function requestObject(request: ServiceRequest, options: ServiceRequestOptions): Promise<JsonObject> {
+  const { text } = await sendRequest(request, options);
+  return objectIn(text, request.service);
 }
 
 export function objectIn(text: string, what: string): JsonObject {

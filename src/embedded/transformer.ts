@@ -13,7 +13,7 @@ interface Memory {
 }
 
 /** One conversation inside the model: the tokens so far, and the scores of the next one. */
-export class Evaluation {
+export class Transformer {
   /** How many tokens it has seen. */
   length = 0;
   readonly #weights: Weights;

@@ -1,4 +1,4 @@
-/** The sign that a request is running, until the first word. Screens only. */
+/** The spinner: the sign that a request is running, until the first word. Screens only. */
 
 import { columnsOf } from "./markdown/table.ts";
 import { oneLine } from "./one-line.ts";
@@ -9,7 +9,7 @@ const FRAME_MS = 100;
 /** Delay of the sign, so that a quick reply shows none. */
 const PATIENCE_MS = 200;
 
-export interface Waiting {
+export interface Spinner {
   /** False after the end. */
   readonly isShown: boolean;
   /** Changes the label. */
@@ -19,7 +19,7 @@ export interface Waiting {
 }
 
 /** Shows a label and the seconds since the call on the last line of a screen; does nothing elsewhere. */
-export function startWaiting(stderr: Output, label: string): Waiting {
+export function startSpinner(stderr: Output, label: string): Spinner {
   if (!stderr.canErase) return { isShown: false, now: () => undefined, end: () => undefined };
   const startedAt = performance.now();
   let text = oneLine(label);

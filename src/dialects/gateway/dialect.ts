@@ -1,5 +1,5 @@
 /**
- * The contract of a machine dialect: the wire of a provider's own API, as a gateway speaks it to that provider's
+ * The contract of a dialect of a gateway: the wire of a provider's own API, as a gateway speaks it to that provider's
  * libraries. Pure functions both ways; a dialect knows no client, no log and no network.
  */
 
@@ -10,7 +10,7 @@ import type { JsonObject } from "../../platform/json-object.ts";
 import type { DialectBody, ReplyEncoder } from "../dialect.ts";
 
 /** The parts of a request that a route is read from. `path` is behind `v1`, without slashes around it. */
-export interface MachineLine {
+export interface GatewayLine {
   readonly method: string;
   /** Such as `chat/completions`, decoded. */
   readonly path: string;
@@ -19,16 +19,16 @@ export interface MachineLine {
 }
 
 /** The operation that a request asks for. */
-export type MachineRoute =
+export type GatewayRoute =
   /** A body that `decode` reads: the reply to it, or the tokens of it. */
   | { readonly name: "reply" | "countTokens" }
-  /** Watches a reply that was asked for earlier. `reply` is the `id` of its `MachineReply`. */
-  | { readonly name: "attach"; readonly reply: string; readonly isStreamed: boolean; readonly wire: MachineWire }
+  /** Watches a reply that was asked for earlier. `reply` is the `id` of its `GatewayReply`. */
+  | { readonly name: "attach"; readonly reply: string; readonly isStreamed: boolean; readonly wire: GatewayWire }
   /** `stop` stops it and answers with the reply so far; `forget` deletes it. */
-  | { readonly name: "stop" | "forget"; readonly reply: string; readonly wire: MachineWire };
+  | { readonly name: "stop" | "forget"; readonly reply: string; readonly wire: GatewayWire };
 
 /** A request in this library's words, decoded and checked. */
-export interface MachineRequest {
+export interface GatewayRequest {
   /** The name of the model as the program calls it; absent when it names none. */
   readonly model?: string | undefined;
   readonly messages: readonly Message[];
@@ -42,7 +42,7 @@ export interface MachineRequest {
   /** Whether the reply is wanted as server-sent events. */
   readonly isStreamed: boolean;
   /** Shows the reply to this request. */
-  readonly wire: MachineWire;
+  readonly wire: GatewayWire;
   /** Present when the reply may be watched, fetched, stopped and continued later. */
   readonly kept?: KeptReply | undefined;
 }
@@ -61,14 +61,14 @@ export interface ReplyReferences {
 
 /** A reply that may be asked for later. */
 interface KeptReply {
-  /** The facts that the wire wants back then: see `MachineReply.memo`. Plain data. */
+  /** The facts that the wire wants back then: see `GatewayReply.memo`. Plain data. */
   readonly memo: JsonObject;
   /** Whether it is written also without a reader. */
   readonly isBackground: boolean;
 }
 
 /** The facts of a reply that a wire may name. */
-export interface MachineReply {
+export interface GatewayReply {
   /** Random letters and digits, without a prefix. */
   readonly id: string;
   /** The model that answers, as the gateway's list calls it. */
@@ -82,18 +82,18 @@ export interface MachineReply {
 }
 
 /** Shows replies to programs. */
-export interface MachineWire {
+export interface GatewayWire {
   /** Returns the encoder of one streamed reply. `complete` and `failed` are its last events. */
-  encoder(reply: MachineReply): ReplyEncoder;
+  encoder(reply: GatewayReply): ReplyEncoder;
   /**
    * Returns the answer that holds the complete reply.
    * @throws {Refusal} 502 when the wire has no word for its end
    */
-  complete(message: AssistantMessage, reply: MachineReply): DialectBody;
+  complete(message: AssistantMessage, reply: GatewayReply): DialectBody;
   /** Reads a kept reply as far as it is written. Present where the API has an answer for that. */
-  soFar?(reply: MachineReply): ReplySoFar;
+  soFar?(reply: GatewayReply): ReplySoFar;
   /** Returns the answer to `forget`. */
-  forgotten?(reply: Pick<MachineReply, "id">): DialectBody;
+  forgotten?(reply: Pick<GatewayReply, "id">): DialectBody;
 }
 
 /** Reads a reply as an encoder does, and makes one answer of it. */
@@ -102,7 +102,7 @@ export interface ReplySoFar extends ReplyEncoder {
 }
 
 /** A failure as a program may learn of it: nothing of the provider's own words, keys, hosts or ids. */
-export interface MachineError {
+export interface GatewayError {
   readonly kind: SendErrorKind;
   /** One sentence or two. */
   readonly message: string;
@@ -113,25 +113,25 @@ export interface MachineError {
 }
 
 /** The answer to a request that fails. */
-export interface MachineErrorBody extends DialectBody {
+export interface GatewayErrorBody extends DialectBody {
   /** The HTTP status, where the API has one of its own; otherwise the gateway's. */
   readonly status: number;
 }
 
 /** The wire of one API. The gateway's table (`src/server/gateway/dialects.ts`) lists all of them. */
-export interface MachineDialect {
+export interface GatewayDialect {
   readonly name: string;
   /** A comment or an event that keeps a connection open, with its blank line. Default: a comment. */
   readonly keepAlive?: string | undefined;
   /** Returns the route of a request; `undefined` for one that is not of this API. */
-  routeOf(line: MachineLine): MachineRoute | undefined;
+  routeOf(line: GatewayLine): GatewayRoute | undefined;
   /**
    * Reads a request. Fields that it does not know are ignored; those that cannot be obeyed and matter are refused.
    * @throws {Refusal} 400 with one sentence
    */
-  decode(body: unknown, headers: Headers): MachineRequest;
+  decode(body: unknown, headers: Headers): GatewayRequest;
   /** Returns the answer to a request that fails. `status` is the gateway's. */
-  error(error: MachineError, status: number): MachineErrorBody;
+  error(error: GatewayError, status: number): GatewayErrorBody;
   /** Returns the answer to `countTokens`. */
   tokens?(count: number): DialectBody;
 }
