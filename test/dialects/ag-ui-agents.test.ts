@@ -116,6 +116,55 @@ describe.skipIf(agUiMissing !== undefined).each(agentVersions)("HttpAgent %s", (
     ]);
   });
 
+  test("pictures, sounds and files of the user reach the model, and stay in the conversation", async () => {
+    const source = (mimeType: string, value = "aGk=") => ({ type: "data", value, mimeType });
+    const content = [
+      { type: "text", text: "Look" },
+      { type: "image", source: source("image/png") },
+      { type: "audio", source: source("audio/wav") },
+      { type: "document", source: { type: "url", value: "https://a.example/a.pdf", mimeType: "application/pdf" } },
+    ];
+    const store = new MemoryStore();
+    await using it = await start([{ text: "I see." }], {
+      history: undefined,
+      trustHistory: undefined,
+      sessions: { store },
+    });
+    it.agent.agent.setMessages([{ id: "u1", role: "user", content }]);
+    const run = await it.agent.run();
+    expect([run.rejected, run.error, run.shown.at(-1)]).toEqual([undefined, undefined, "I see."]);
+    expect(it.site.provider.calls[0]?.messages).toEqual([
+      {
+        role: "user",
+        content: [
+          { type: "text", text: "Look" },
+          { type: "image", data: "aGk=", mediaType: "image/png" },
+          { type: "file", data: "aGk=", mediaType: "audio/wav" },
+          { type: "file", url: "https://a.example/a.pdf", mediaType: "application/pdf" },
+        ],
+      },
+    ]);
+    const { messages } = (await (await fetch(`${it.site.url}/th`)).json()) as { messages: { content: unknown }[] };
+    expect(messages[0]?.content).toEqual(content);
+  });
+
+  test("a reply is written again, whether the page keeps the conversation or the relay", async () => {
+    for (const options of [
+      {},
+      { history: undefined, trustHistory: undefined, sessions: { store: new MemoryStore() } },
+    ]) {
+      await using it = await start([{ text: "One." }, { text: "Uno." }, { text: "Two." }], options, "1");
+      await it.agent.run();
+      it.agent.agent.setMessages(it.agent.messages.slice(0, 1));
+      await it.agent.run();
+      expect(shown(it.agent)).toEqual(["user: 1", "assistant: Uno."]);
+      it.agent.agent.addMessage({ id: "u2", role: "user", content: "2" });
+      await it.agent.run();
+      const asked = it.site.provider.calls.map(({ messages }) => messages.map(({ content }) => content).join(" "));
+      expect(asked).toEqual(["1", "1", "1 Uno. 2"]);
+    }
+  });
+
   test("a refusal before the reply is a rejection with its status, in the relay's words", async () => {
     await using it = await start([{ refusal: { status: 429, message: "key sk-secret" } }], {
       describe: () => undefined,

@@ -116,6 +116,51 @@ describe.skipIf(agUiMissing !== undefined)("a chat of TanStack AI", () => {
     expect(site.provider.calls[0]?.options.tools).toBeUndefined();
   });
 
+  test("pictures and files of the user reach the model, and sources and pictures of the reply the page", async () => {
+    const steps = [
+      { citation: { url: "https://a.example/", title: "A" } },
+      { text: "I see." },
+      { media: { mediaType: "image/png", data: "aGk=" } },
+    ];
+    const options = { ...KEPT, sessions: { store: new MemoryStore() } };
+    await using site = await agUiSite([{ steps }], options);
+    const chat = await tanStackChat({ url: site.url, chat: { threadId: "th", persistence: true } });
+    const part = (type: string, mimeType: string) => ({ type, source: { type: "data", value: "aGk=", mimeType } });
+    const content = [
+      { type: "text", content: "Look" },
+      part("image", "image/png"),
+      part("audio", "audio/wav"),
+      part("document", "application/pdf"),
+    ];
+    await chat.client.sendMessage({ content });
+    expect([chat.seen.errors, chat.textOf()]).toEqual([[], "I see."]);
+    expect(site.provider.calls[0]?.messages[0]?.content).toEqual([
+      { type: "text", text: "Look" },
+      { type: "image", data: "aGk=", mediaType: "image/png" },
+      { type: "file", data: "aGk=", mediaType: "audio/wav" },
+      { type: "file", data: "aGk=", mediaType: "application/pdf" },
+    ]);
+    expect(chat.seen.customs).toEqual([
+      { name: "citation", value: { url: "https://a.example/", title: "A" } },
+      { name: "media", value: { mediaType: "image/png", data: "aGk=" } },
+    ]);
+    const again = await tanStackChat({ url: site.url, chat: { threadId: "th", persistence: true } });
+    again.client.attach();
+    await expect.poll(() => again.client.getMessages()[0]?.parts).toMatchObject(content);
+  });
+
+  test("a message that is edited takes the place of the one before, and of everything after it", async () => {
+    const replies = ["One.", "Two.", "Uno."].map((text) => ({ text }));
+    await using site = await agUiSite(replies, { ...KEPT, sessions: { store: new MemoryStore() } });
+    const chat = await tanStackChat({ url: site.url, chat: { threadId: "th" } });
+    await chat.client.sendMessage("1");
+    await chat.client.sendMessage("2");
+    chat.client.setMessagesManually(chat.client.getMessages().slice(0, 2));
+    await chat.client.sendMessage("2, edited");
+    const asked = site.provider.calls.map(({ messages }) => messages.map(({ content }) => content).join(" "));
+    expect(asked).toEqual(["1", "1 One. 2", "1 One. 2, edited"]);
+  });
+
   test("a refusal is an error", async () => {
     await using site = await agUiSite([{ refusal: { status: 429 } }]);
     const chat = await tanStackChat({ url: site.url });

@@ -119,6 +119,25 @@ describe.each(aiSdkVersions)("ai $title", (version) => {
     },
   );
 
+  scene("a page that joined a reply stops it, and the conversation goes on from there", async () => {
+    const { script } = halves();
+    await using at = await site([script, { text: "Yes." }], { sessions: { store: new MemoryStore() } });
+    const page = await open({ url: at.url });
+    await page.begin("sendMessage", { text: "Hi" });
+    const { messages } = await untilText(page, "Hello ");
+    const joined = await open({ url: at.url, id: page.id, messages: messages.slice(0, 1) });
+    await joined.begin("resumeStream");
+    await untilText(joined, "Hello ");
+    // In old versions, `stop` does nothing for a reply that was joined. The route of the relay stops it in all.
+    if (replaces) expect((await joined.call("stop")).status).toBe("ready");
+    await fetch(`${at.url}/${page.id}/stop`, { method: "POST", headers: { "content-type": "application/json" } });
+    await until(page, ({ status }) => status === "ready");
+    const view = await until(joined, ({ status }) => status === "ready");
+    expect([view.error, textOf(view.messages[1])]).toEqual([undefined, "Hello "]);
+    const after = await joined.call("sendMessage", { text: "Go on" });
+    expect(after.messages.map(textOf)).toEqual(["Hi", "Hello ", "Go on", "Yes."]);
+  });
+
   scene("a chat without a reply has nothing to resume, and nothing changes", async () => {
     await using at = await site([]);
     const messages = [{ id: "u1", role: "user", parts: [{ type: "text", text: "Hi" }] }];

@@ -44,7 +44,8 @@ export interface ChatMessage {
 /** A chat of TanStack AI, and what it has shown. */
 export interface Chat {
   readonly client: {
-    sendMessage(content: string): Promise<void>;
+    sendMessage(content: string | { readonly content: readonly object[] }): Promise<void>;
+    setMessagesManually(messages: readonly ChatMessage[]): void;
     reload(): Promise<void>;
     stop(): void;
     attach(): void;

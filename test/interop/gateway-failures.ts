@@ -20,6 +20,14 @@ export function testFailures(call: Library["call"], params: object, wrongKey: ob
     expect(gateway.model.calls).toHaveLength(1);
   });
 
+  test("a refusal that passes is sent again by the library, after the time that the provider names", async () => {
+    const refusal = { status: 429, headers: { "retry-after-ms": "1", "retry-after": "1" } };
+    const gateway = testGateway([{ refusal }, { text: "Hello" }]);
+    await using site = await gatewaySite(gateway);
+    const { error } = await call("whole", { origin: site.origin, key: KEY, params, maxRetries: 1 });
+    expect([error, gateway.model.calls.length]).toEqual([undefined, 2]);
+  });
+
   test("a wrong key is an authentication error", async () => {
     await using site = await gatewaySite(testGateway([]));
     const { error } = await call("whole", { origin: site.origin, key: "sk-wrong", params });
