@@ -7,7 +7,8 @@ import type { TokenCount } from "./token-count.ts";
 
 /**
  * The reply to a call with these options. With `output` and without `tools`, the reply has the value or the call fails.
- * A client whose constructor was given tools may return calls of those first.
+ * A client whose constructor was given tools may return calls of those first, and `invalidOutput: "deliver"` lets a
+ * reply without the value pass.
  */
 export type ReplyTo<Output, Tools> = unknown extends Output
   ? AssistantMessage<Output>

@@ -243,6 +243,12 @@ export interface SendOptions<Output = unknown> {
    */
   readonly output?: Schema<Output> | undefined;
   /**
+   * The result of a reply that does not match `output`, such as one that a token limit cut: `fail` throws kind
+   * `invalidOutput`, `deliver` delivers the reply without `message.output`, for a caller that reads its text.
+   * @default "fail"
+   */
+  readonly invalidOutput?: "fail" | "deliver" | undefined;
+  /**
    * Web search by the provider, before or during the answer. Sources come as `citation` chunks and in
    * `message.citations`, queries in `message.search`. A parameter that the provider lacks is `unsupported`.
    * @default no search

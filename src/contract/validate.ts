@@ -83,6 +83,7 @@ const OPTION_FAULTS: { readonly [Name in keyof SendOptions]-?: Fault } = {
   invalidArguments: oneOf("fail", "deliver"),
   reasoning: reasoningFault,
   output: (value) => (isSchema(value) ? schemaFault(value) : "must be a JSON Schema or a Standard Schema"),
+  invalidOutput: oneOf("fail", "deliver"),
   search: searchFault,
   promptCache: (value) =>
     typeof value === "boolean" || isJsonObject(value) ? undefined : "must be true, false or { key, ttl }",

@@ -18,7 +18,7 @@ export function codeBlock(text: string, info: string | undefined): VElement {
     ),
     h(
       "pre",
-      { tabindex: "0", "aria-label": name ? `Code, ${name}` : "Code" },
+      { tabindex: "0", role: "group", "aria-label": name ? `Code, ${name}` : "Code" },
       h("code", {}, highlighted(text, name.toLowerCase())),
     ),
   );

@@ -14,7 +14,10 @@ import { asTimedOut } from "./attempts-in-flight.ts";
 import type { ReplyFacts } from "./reply-facts.ts";
 import { type ChunkSink, type ChunkSource, NO_SINK } from "./source.ts";
 
-type Checks = Pick<SendOptions, "tools" | "output" | "invalidArguments" | "signal" | "timeouts" | "providerOptions">;
+type Checks = Pick<
+  SendOptions,
+  "tools" | "output" | "invalidArguments" | "invalidOutput" | "signal" | "timeouts" | "providerOptions"
+>;
 
 /**
  * Returns the same source with validation, or the source itself if nothing is to be validated. `timeouts.total` begins
@@ -38,6 +41,7 @@ class ValidatingSource implements ChunkSource, ChunkSink {
   #sink: ChunkSink = NO_SINK;
   readonly #tools: ReadonlyMap<string, Tool>;
   readonly #output: SendOptions["output"];
+  readonly #deliversInvalidOutput: boolean;
   /** The caller has sent tools, and the model may ask for them before it writes the value. */
   readonly #hasTools: boolean;
   readonly #signal: AbortSignal | undefined;
@@ -50,7 +54,7 @@ class ValidatingSource implements ChunkSource, ChunkSink {
   #isUnseen = false;
 
   constructor(source: ChunkSource, options: Checks, checkedTools: Checks["tools"]) {
-    const { tools, output, signal, timeouts, providerOptions } = options;
+    const { tools, output, invalidOutput, signal, timeouts, providerOptions } = options;
     this.facts = source.facts;
     this.#source = source;
     this.#endsAt = performance.now() + (timeouts?.total || Number.POSITIVE_INFINITY);
@@ -58,6 +62,7 @@ class ValidatingSource implements ChunkSource, ChunkSink {
     this.#tools = new Map(checkedTools?.map((tool) => [tool.name, tool]));
     this.#hasTools = (tools?.length ?? 0) > 0 || providerOptions?.tools !== undefined;
     this.#output = output;
+    this.#deliversInvalidOutput = invalidOutput === "deliver";
   }
 
   get opened(): Promise<void> | undefined {
@@ -213,13 +218,16 @@ class ValidatingSource implements ChunkSource, ChunkSink {
     try {
       value = parseExact(text);
     } catch {
+      if (this.#deliversInvalidOutput) return next();
       return this.#reject(
         `The reply is not the JSON that was asked for${reasonOf(facts)}: its text is on \`partial\`.`,
       );
     }
     const settle = (result: SchemaResult<unknown>): void => {
-      if (result.issues)
+      if (result.issues) {
+        if (this.#deliversInvalidOutput) return next();
         return this.#reject(`The reply does not fit the schema of \`output\`: ${issuesText(result.issues)}.`);
+      }
       facts.output = result.value;
       next();
     };

@@ -131,6 +131,7 @@ const OPTIONS: { readonly [Name in keyof Required<SendOptions>]: readonly SendOp
   invalidArguments: [{ invalidArguments: "deliver", tools: TOOLS }],
   reasoning: [{ reasoning: "high" }, { reasoning: { maxTokens: 2_048 } }],
   output: [{ output: { type: "object", properties: { a: { type: "string" } }, required: ["a"] } }],
+  invalidOutput: [{ invalidOutput: "deliver", output: { type: "object" } }],
   search: [{ search: {} }, { search: { allowedDomains: ["a.com"] } }],
   promptCache: [{ promptCache: true }, { promptCache: { key: "c", ttl: "1h" } }],
   metadata: [{ metadata: { user_id: "a" } }],

@@ -145,6 +145,14 @@ describe.each(LIBRARIES)("$id", ({ call, missing }) => {
       await gateway.model.calls[0]?.closed;
     });
 
+    test("the size of a request is counted without a call of the model", async () => {
+      const gateway = testGateway([]);
+      await using site = await gatewaySite(gateway);
+      const counted = await call("inputTokens", { origin: site.origin, key: KEY, params });
+      expect(counted).toMatchObject({ object: "response.input_tokens", input_tokens: expect.any(Number) });
+      expect(gateway.model.calls).toHaveLength(0);
+    });
+
     test("a response without a connection is polled to its end", async () => {
       const seen = await outcome("polled", { text: "Hi" });
       expect(seen).toMatchObject({

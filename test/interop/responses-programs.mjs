@@ -20,6 +20,9 @@ export const responses = (name) => ({
   async whole({ params, ...where }) {
     return outcome(async () => (await clientOf(name, where)).responses.create(params));
   },
+  async inputTokens({ params, ...where }) {
+    return (await clientOf(name, where)).responses.inputTokens.count(params);
+  },
   /** Parses what the schema asks for. */
   async parsed({ params, ...where }) {
     return outcome(async () => (await clientOf(name, where)).responses.parse(params));

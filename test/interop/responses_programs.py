@@ -22,7 +22,8 @@ def outcome(response, parsed=None):
     details = response.incomplete_details
     return {
         "text": response.output_text,
-        "parsed": parsed,
+        "inputTokens": input_tokens,
+    "parsed": parsed,
         "status": response.status,
         "output": [item.model_dump(mode="json") for item in response.output],
         "usage": response.usage.model_dump() if response.usage else None,
@@ -155,6 +156,11 @@ def polled(args):
     while response.status in ("queued", "in_progress"):
         response = client.responses.retrieve(response.id)
     return {"first": first, "status": response.status, "text": response.output_text}
+
+
+def input_tokens(args):
+    count = client_of(args).responses.input_tokens.count(**args["params"])
+    return {"object": count.object, "input_tokens": count.input_tokens}
 
 
 METHODS = {

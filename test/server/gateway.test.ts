@@ -245,6 +245,39 @@ describe("failures of the provider", () => {
     expect([whole.status, whole.headers.get("x-should-retry")]).toEqual([502, null]);
   });
 
+  test.each([
+    [{ finishReason: "length" }, ["length", "incomplete max_output_tokens", "max_tokens"]],
+    [{ finishReason: "refusal" }, ["content_filter", "incomplete content_filter", "refusal"]],
+    [{ finishReason: "stop" }, ["stop", "completed", "end_turn"]],
+  ] as const)(
+    "JSON that a model did not finish (%j) is delivered with its reason, as the provider does",
+    async (ending, said) => {
+      const script: ReplyScript = { text: '{"city":"Os', ending };
+      const schema = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
+      const format = { type: "json_schema", name: "place", schema };
+      for (const stream of [false, true]) {
+        const gateway = testGateway([script, script, script]);
+        const asked = async (route: string, body: object): Promise<string> => {
+          const response = await gateway.handle(ask(route, { ...body, stream }));
+          expect(response.status).toBe(200);
+          return response.text();
+        };
+        const chat = await asked("chat/completions", {
+          ...HELLO,
+          response_format: { type: "json_schema", json_schema: format },
+        });
+        expect(chat).toContain(`"finish_reason":"${said[0]}"`);
+        const response = await asked("responses", { model: "any", input: "Hello", text: { format } });
+        const [status, reason] = said[1].split(" ");
+        expect(response).toContain(`"status":"${status}"`);
+        if (reason) expect(response).toContain(`"incomplete_details":{"reason":"${reason}"}`);
+        const messages = await asked("messages", { ...HELLO, max_tokens: 9, output_config: { format } });
+        expect(messages).toContain(`"stop_reason":"${said[2]}"`);
+        for (const text of [chat, response, messages]) expect(text).not.toContain('"error":{');
+      }
+    },
+  );
+
   test("a request that this library refuses itself is explained", async () => {
     const tools = [{ type: "function", function: { name: "two words" } }];
     const response = await testGateway([]).handle(ask("chat/completions", { ...HELLO, tools }));

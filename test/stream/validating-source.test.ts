@@ -53,7 +53,9 @@ class HandSource implements ChunkSource {
   }
 }
 
-function open(options: Pick<SendOptions, "tools" | "output" | "invalidArguments" | "signal" | "timeouts">) {
+function open(
+  options: Pick<SendOptions, "tools" | "output" | "invalidArguments" | "invalidOutput" | "signal" | "timeouts">,
+) {
   const source = new HandSource();
   const stream = new MessageStream(validatingSource(source, options));
   return { stream, source };
@@ -358,6 +360,20 @@ describe("output", () => {
       partial: { content, ...(raw !== undefined && { rawFinishReason: raw }) },
     });
   });
+
+  test.each(['{"city":"Os', '{"town":1}', "I cannot do that."])(
+    "that does not match (%s) is delivered as it is to a caller who reads it itself",
+    async (content) => {
+      const { stream, source } = open({ output: CITY, invalidOutput: "deliver" });
+      const done = stream.finalMessage();
+      source.facts.finishReason = "length";
+      source.give(text(content));
+      source.sink.end();
+      const message = await done;
+      expect(message).toMatchObject({ content, finishReason: "length" });
+      expect(message).not.toHaveProperty("output");
+    },
+  );
 
   test("that is complete in spite of a limit counts", async () => {
     expect(await ended('{"city":"Oslo"}', "length")).toMatchObject({

@@ -1,5 +1,6 @@
 /**
- * OpenAI's Responses, as a server speaks it: `POST responses`, and the routes of a response that is kept.
+ * OpenAI's Responses, as a server speaks it: `POST responses`, `POST responses/input_tokens`, and the routes of a
+ * response that is kept.
  * @see https://platform.openai.com/docs/api-reference/responses
  */
 
@@ -38,6 +39,7 @@ export const openAiResponses: GatewayDialect = {
     };
   },
   error: openAiErrorBody,
+  tokens: (count) => jsonBody({ object: "response.input_tokens", input_tokens: count }),
 };
 
 /** The id of an item has the id of its reply in it. */
@@ -58,6 +60,7 @@ function routeOf({ method, path, query }: GatewayLine): GatewayRoute | undefined
   const [first, id, operation, ...more] = path.split("/");
   if (first !== "responses" || more.length > 0) return undefined;
   if (id === undefined) return method === "POST" ? { name: "reply" } : undefined;
+  if (id === "input_tokens" && operation === undefined && method === "POST") return { name: "countTokens" };
   const reply = replyIdOf(id) ?? "";
   if (operation === "cancel" && method === "POST") return { name: "stop", reply, wire: wireOf(EMPTY_MEMO, -1) };
   if (operation !== undefined) return undefined;

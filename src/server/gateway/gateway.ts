@@ -48,8 +48,9 @@ export interface Gateway {
  * Returns a gateway: a web handler to which OpenAI's and Anthropic's own libraries talk, and everything that is built
  * on them. Behind it answers any client: another provider's, a `fallback`, a model of this machine.
  *
- * Routes, each with and without `/v1`: `POST chat/completions`, `POST responses`, `GET` and `DELETE responses/:id`,
- * `POST responses/:id/cancel`, `POST messages`, `POST messages/count_tokens`, `GET models`, `GET models/:id`.
+ * Routes, each with and without `/v1`: `POST chat/completions`, `POST responses`, `POST responses/input_tokens`, `GET`
+ * and `DELETE responses/:id`, `POST responses/:id/cancel`, `POST messages`, `POST messages/count_tokens`,
+ * `GET models`, `GET models/:id`.
  * @throws {TypeError} when `authorize` is missing, there is no client, or an option is unknown or malformed
  *
  * @example
@@ -161,7 +162,7 @@ class GatewayServer {
     const call = { request, dialect, caller, id };
     switch (place.name) {
       case "unknown":
-        throw notFound();
+        throw unknownRoute(request);
       case "models":
         return this.#models(place.model, call);
       case "api":
@@ -184,7 +185,7 @@ class GatewayServer {
         return this.#reply(await this.#decoded(call), call);
       case "countTokens": {
         const asked = await this.#decoded(call);
-        if (!call.dialect.tokens) throw notFound();
+        if (!call.dialect.tokens) throw unknownRoute(call.request);
         return answer(call.dialect.tokens(await this.#tokensOf(asked, call)), call.id);
       }
       default:
@@ -214,8 +215,10 @@ class GatewayServer {
   }
 
   /** Returns the client's own count, if there is one; else an estimate, on which a program still can decide. */
-  async #tokensOf({ model, messages: given, options }: GatewayRequest, { caller, request }: Call): Promise<number> {
+  async #tokensOf(asked: GatewayRequest, { caller, request }: Call): Promise<number> {
+    const { model, options } = asked;
     const { client } = this.#settings.models.choose(model) ?? {};
+    const given = withInstructions(asked, await this.#kept.conversation(asked, caller));
     const messages = this.#replays.restored(caller.user, given);
     const own = { ...this.#optionsOf(options), signal: request.signal };
     const count = await client?.countTokens?.(messages, own).catch(() => undefined);
@@ -227,10 +230,9 @@ class GatewayServer {
     const { request, caller, id } = call;
     const model = models.choose(asked.model);
     if (!model) throw asked.model === undefined ? noModel() : unknownModel(asked.model);
-    const { instructions, kept, wire } = asked;
+    const { kept, wire } = asked;
     const conversation = await this.#kept.conversation(asked, caller);
-    const all = instructions === undefined ? conversation : [systemTurn(instructions), ...conversation];
-    const messages = this.#replays.restored(caller.user, all);
+    const messages = this.#replays.restored(caller.user, withInstructions(asked, conversation));
     const start = {
       run: id,
       chat: id,
@@ -257,6 +259,7 @@ class GatewayServer {
     return {
       unsupported: this.#settings.unsupported,
       invalidArguments: "deliver", // the program answers for its tools
+      invalidOutput: "deliver", // and reads a reply that a limit cut
       ...given,
       ...(most < Infinity && { maxOutputTokens: most }),
     };
@@ -305,8 +308,8 @@ async function opened(run: Run, signal: AbortSignal | undefined, ms: number): Pr
   signal?.removeEventListener("abort", leave);
 }
 
-function systemTurn(content: string): Message {
-  return { role: "system", content };
+function withInstructions({ instructions }: GatewayRequest, conversation: readonly Message[]): readonly Message[] {
+  return instructions === undefined ? conversation : [{ role: "system", content: instructions }, ...conversation];
 }
 
 function replyOf(asked: GatewayRequest, { name }: GatewayModel, { head }: Run): GatewayReply {
@@ -331,6 +334,12 @@ function listed({ name, client }: GatewayModel): { readonly name: string; readon
 function unknownModel(name: string): Refusal {
   const message = `The model \`${name}\` does not exist here. \`GET models\` lists those that do.`;
   return new Refusal(404, "notFound", message, undefined, "model_not_found");
+}
+
+/** OpenAI's code. Programs show the sentence: it names what they have asked for. */
+function unknownRoute({ method, url }: Asked): Refusal {
+  const message = `There is no route \`${method} ${new URL(url).pathname.slice(0, 200)}\` here.`;
+  return new Refusal(404, "notFound", message, undefined, "unknown_url");
 }
 
 function noModel(): Refusal {
