@@ -39,6 +39,10 @@ ${"x = 1; ".repeat(60)}
 \`\`\`
 
 https://example.com/${"a-long-path/".repeat(20)}
+
+${Array.from({ length: 60 }, (_, depth) => `${"  ".repeat(depth)}- ${depth}`).join("\n")}
+
+${"> ".repeat(60)}quoted
 `;
 
 describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})` : ""}`, () => {
