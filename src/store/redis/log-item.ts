@@ -67,11 +67,14 @@ export function attemptBehind({ type, attempt }: LogItem): number {
 export interface ItemPage {
   readonly entries: readonly LogEntry[];
   readonly end?: RunEnd;
-  /** Whether entries of the items are left out: more than the limit, or those behind a gap. */
+  /** Whether entries of the items are left out, since there are more than the limit. */
   readonly isCut: boolean;
 }
 
-/** Returns the entries of items behind an id, each once and without a gap. */
+/**
+ * Returns the entries of items behind an id, each once and without a gap. A Redis that comes back with the data of a
+ * moment ago has gaps: behind one, the next snapshot goes on, or the end.
+ */
 export function itemPageOf(items: readonly LogItem[], after: EntryId | undefined, limit: number): ItemPage {
   const entries: LogEntry[] = [];
   let last = after;
@@ -80,8 +83,8 @@ export function itemPageOf(items: readonly LogItem[], after: EntryId | undefined
     if (item.type !== "entries") continue;
     for (const entry of item.entries) {
       if (last !== undefined && compareIds(entry.id, last) <= 0) continue;
-      const isBehindGap = last !== undefined && entries.length > 0 && !follows(entry, last);
-      if (isBehindGap || entries.length === limit) return { entries, isCut: true };
+      if (!follows(entry, last)) continue;
+      if (entries.length === limit) return { entries, isCut: true };
       entries.push(entry);
       last = entry.id;
     }
@@ -90,7 +93,7 @@ export function itemPageOf(items: readonly LogItem[], after: EntryId | undefined
 }
 
 /** Whether an entry continues the text behind `last`. A snapshot needs nothing before it. */
-function follows({ type, id }: LogEntry, last: EntryId): boolean {
+function follows({ type, id }: LogEntry, last: EntryId = "1-0"): boolean {
   const [here, before] = [positionOf(id), positionOf(last)];
   return type === "snapshot" || (here?.attempt === before?.attempt && here?.number === (before?.number ?? 0) + 1);
 }

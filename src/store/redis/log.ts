@@ -6,7 +6,15 @@ import { DEFAULT_LIMIT, type LogOptions, type LogSettings, logSettingsOf } from 
 import { type RedisClient, type RedisLike, redisClientOf } from "./client.ts";
 import { keyPart } from "./key.ts";
 import { attemptBehind, closingId, endFields, itemPageOf, itemsOf } from "./log-item.ts";
-import { isIdTooSmall, RedisLogWriter, type RunKeys, replyValue, topOf, type WrittenLog } from "./log-writer.ts";
+import {
+  isIdTooSmall,
+  RedisLogWriter,
+  type RunKeys,
+  replyValue,
+  type StoredHead,
+  topOf,
+  type WrittenLog,
+} from "./log-writer.ts";
 import { RedisNotifier } from "./notifier.ts";
 
 /** The options of `redisLog`. */
@@ -20,12 +28,6 @@ export interface RedisLogOptions extends LogOptions {
 
 const DEFAULT_PREFIX = "cloudllm";
 const MAX_ITEMS = 500;
-
-/** The head of a run with a word of the process that began it: it recognizes its own after a lost answer. */
-interface StoredHead {
-  readonly token: string;
-  readonly head: RunHead;
-}
 
 /**
  * Returns a log in Redis 6.2 or later, or a server that speaks like it. The relays of several processes share it: a
@@ -72,15 +74,24 @@ class RedisLog implements ReplyLog, WrittenLog {
     const keys = this.#keysOf(head.id);
     const life = `${this.#lifeMs}`;
     const stored: StoredHead = { token: crypto.randomUUID(), head };
-    // One round trip: the provider is asked after it. For a caller that comes second, the others change nothing.
-    const [taken, ...begun] = await this.client.pipeline([
-      ["SET", keys.head, JSON.stringify(stored), "PX", life, "NX"],
-      ["XADD", keys.log, "1-0", "begin", ""],
+    const stream = [
+      ["XADD", keys.log, "1-0", "begin", stored.token],
       ["PEXPIRE", keys.log, life],
+    ];
+    // One round trip: the provider is asked after it. For a caller that comes second, the others change nothing.
+    const [taken, begun, ...expiry] = await this.client.pipeline([
+      ["SET", keys.head, JSON.stringify(stored), "PX", life, "NX"],
+      ...stream,
     ]);
     if (replyValue(taken) === null && (await this.#storedHead(keys))?.token !== stored.token) return undefined;
-    for (const reply of begun) if (!isIdTooSmall(reply)) replyValue(reply);
-    const writer = new RedisLogWriter(this, keys, 1, this.#maxRunMs);
+    expiry.forEach(replyValue);
+    if (!isIdTooSmall(begun)) replyValue(begun);
+    else if (!(await this.#hasToken(keys, "1-0", stored.token))) {
+      // A stream whose head has expired before it, or was evicted. The run of the latter may go on.
+      if ((await topOf(this.client, keys.log))?.type !== "end") return undefined;
+      (await this.client.pipeline([["DEL", keys.log], ...stream])).forEach(replyValue);
+    }
+    const writer = new RedisLogWriter(this, keys, 1, stored, this.#maxRunMs);
     void this.client.command(writer.leaseCommand()).catch(() => undefined); // the next append sends it again
     return writer;
   }
@@ -92,7 +103,7 @@ class RedisLog implements ReplyLog, WrittenLog {
     if (!stored || !top || top.type === "end" || attemptBehind(top) !== attempt - 1) return undefined;
     if (await this.#exists(keys.own(attempt - 1))) return undefined;
     const age = Math.max(0, Date.now() - stored.head.startedAt);
-    const writer = new RedisLogWriter(this, keys, attempt, this.#maxRunMs - Math.min(age, this.#maxRunMs));
+    const writer = new RedisLogWriter(this, keys, attempt, stored, this.#maxRunMs - Math.min(age, this.#maxRunMs));
     // The token distinguishes two callers, one of which may have lost the answer.
     const token = crypto.randomUUID();
     const closing = closingId(attempt - 1);
@@ -100,7 +111,7 @@ class RedisLog implements ReplyLog, WrittenLog {
       ["XADD", keys.log, "NOMKSTREAM", closing, "over", token],
       writer.leaseCommand(), // when another caller was faster, his lease is longer by a moment
     ]);
-    const isOurs = isIdTooSmall(closed) ? await this.#isOver(keys, closing, token) : replyValue(closed) !== null;
+    const isOurs = isIdTooSmall(closed) ? await this.#hasToken(keys, closing, token) : replyValue(closed) !== null;
     return isOurs ? writer : undefined;
   }
 
@@ -109,22 +120,34 @@ class RedisLog implements ReplyLog, WrittenLog {
   }
 
   async read(run: string, after?: EntryId, limit: number = DEFAULT_LIMIT): Promise<LogPage | undefined> {
+    return this.#readFrom(after, run, after, limit);
+  }
+
+  /** @param from the item behind which the reading begins: none before it has an entry for the page */
+  async #readFrom(
+    from: EntryId | undefined,
+    run: string,
+    after: EntryId | undefined,
+    limit: number,
+  ): Promise<LogPage | undefined> {
     const keys = this.#keysOf(run);
     const attempt = (after && positionOf(after)?.attempt) ?? 1;
     const count = Math.min(limit, MAX_ITEMS);
     const replies = await this.client.pipeline([
       ["EXISTS", keys.head],
-      ["XRANGE", keys.log, after ? `(${after}` : "-", "+", "COUNT", `${count}`],
+      ["XRANGE", keys.log, from ? `(${from}` : "-", "+", "COUNT", `${count}`],
       ["EXISTS", keys.own(attempt)],
       ["EXISTS", keys.own(attempt + 1)],
     ]);
     const [exists, range, isOwned, isNextOwned] = replies.map(replyValue);
-    if (exists === 0) return undefined;
+    if (exists === 0 && !(await topOf(this.client, keys.log))) return undefined; // its writer brings a lost head back
     const items = itemsOf(range);
     const { entries, end, isCut } = itemPageOf(items, after, limit);
     const last = items.at(-1);
-    // Only items without entries, such as the first one of the stream: those behind them are read.
-    if (last && entries.length === 0 && !end && items.length === count) return this.read(run, last.id, limit);
+    // Only items without entries, such as the first one of the stream, or behind a gap: the next ones are read.
+    if (last && entries.length === 0 && !end && items.length === count) {
+      return this.#readFrom(last.id, run, after, limit);
+    }
     if (last) this.notifier.saw(keys.log, last.id);
     if (end) return { entries, end, isOwned: false };
     const current = last && !isCut && items.length < count ? attemptBehind(last) : attempt;
@@ -212,7 +235,8 @@ class RedisLog implements ReplyLog, WrittenLog {
     return (await this.client.command(["EXISTS", key])) === 1;
   }
 
-  async #isOver(keys: RunKeys, id: string, token: string): Promise<boolean> {
+  /** Whether the item with this id is that of the caller with this token. */
+  async #hasToken(keys: RunKeys, id: string, token: string): Promise<boolean> {
     const reply = (await this.client.command(["XRANGE", keys.log, id, id])) as readonly [unknown, unknown[]][];
     return String(reply[0]?.[1][1]) === token;
   }

@@ -167,6 +167,120 @@ describe.skipIf(missing !== undefined)(`redisLog${missing === undefined ? "" : `
     expect((await log.read(head.id, "1-3"))?.entries).toEqual([snapshot("1-6", "so far", "1-5")]);
   });
 
+  /** A log, another one on the same data, and a run that one of them writes. */
+  async function running(times = {}) {
+    const client = redisClientOf(await clientOf(redisDrivers[0]));
+    const [log, other] = [redisLog(client, times), redisLog(client, times)];
+    const head = headOf();
+    const writer = await begun(log, head);
+    const key = (name: string) => `cloudllm:{${head.id}}:${name}`;
+    return { client, log, other, head, writer, key };
+  }
+
+  test("a Redis that comes back with the data of a moment ago shows no text with a hole: a snapshot follows", async () => {
+    const { client, other, head, writer, key } = await running();
+    await writer.append(entriesOf(1, 3));
+    for (const [next, then] of [
+      [4, [entry("1-5")]],
+      [7, []],
+    ] as const) {
+      await client.command(["COPY", key("log"), key("before"), "REPLACE"]);
+      expect(await writer.append([entry(`1-${next}`)])).toBe("running");
+      const seen = await readAll(other, head.id);
+      await client.command(["COPY", key("before"), key("log"), "REPLACE"]); // a failover
+      await expect(writer.append(then)).rejects.toThrow("Redis has lost entries of the run");
+      expect((await readAll(other, head.id)).ids).toEqual(seen.ids.slice(0, -1));
+      const summary = snapshot(`1-${next + 2}`, "so far", `1-${next + 1}`);
+      expect(await writer.append([summary])).toBe("running");
+      expect((await other.read(head.id))?.entries).toEqual([summary]);
+    }
+    expect(await writer.append([entry("1-10")])).toBe("running");
+    expect(await writer.end(complete("text"))).toEqual(complete("text"));
+    expect(await readAll(other, head.id)).toEqual({ ids: ["1-9", "1-10"], end: complete("text") });
+  });
+
+  test("a reader at a hole waits while the run goes on, through pages of any size, and then gets the end", async () => {
+    const { client, other, head, writer, key } = await running();
+    await writer.append(entriesOf(1, 3));
+    await client.command(["COPY", key("log"), key("before")]);
+    await writer.append([entry("1-4")]);
+    await client.command(["COPY", key("before"), key("log"), "REPLACE"]);
+    for (let number = 5; number < 12; number++) await writer.append([entry(`1-${number}`)]).catch(() => "lost entries");
+    for (const limit of [1, 2, 500]) {
+      expect(await other.read(head.id, "1-3", limit)).toEqual({ entries: [], isOwned: true });
+    }
+    await writer.end(complete("text"));
+    for (const limit of [1, 2, 500]) {
+      expect(await other.read(head.id, "1-3", limit)).toEqual({ entries: [], end: complete("text"), isOwned: false });
+    }
+  });
+
+  test("a stream that Redis has evicted comes back with a snapshot, and with the end", async () => {
+    const { client, other, head, writer, key } = await running();
+    await writer.append(entriesOf(1, 3));
+    await client.command(["DEL", key("log")]);
+    for (const entries of [[], [entry("1-4")]])
+      await expect(writer.append(entries)).rejects.toThrow("Redis has lost the stream of the run");
+    expect(await writer.append([snapshot("1-5", "so far", "1-4"), entry("1-6")])).toBe("running");
+    expect(await writer.append([entry("1-7")])).toBe("running");
+    expect((await readAll(other, head.id)).ids).toEqual(["1-5", "1-6", "1-7"]);
+    expect(Number(await client.command(["PTTL", key("log")]))).toBeGreaterThan(0);
+    await client.command(["DEL", key("log")]);
+    expect(await writer.end(complete("text"))).toEqual(complete("text"));
+    expect(await readAll(other, head.id)).toEqual({ ids: [], end: complete("text") });
+    expect(Number(await client.command(["PTTL", key("log")]))).toBeGreaterThan(0);
+  });
+
+  test("a process that slept does not bring an evicted stream back, nor one of a run that was deleted", async () => {
+    const { client, log, head, writer, key } = await running({ leaseMs: 20 });
+    await writer.append(entriesOf(1, 3));
+    await client.command(["DEL", key("log")]);
+    await elapse(30); // longer than the lease
+    expect(await writer.append([snapshot("1-5", "so far", "1-4")])).toBe("lost");
+    expect(await writer.end(complete("text"))).toBeUndefined();
+    const deleted = await running();
+    await deleted.writer.append(entriesOf(1, 3));
+    await log.delete(deleted.head.id);
+    expect(await deleted.writer.append([snapshot("1-5", "so far", "1-4")])).toBe("lost");
+    expect(await client.command(["EXISTS", key("log"), deleted.key("log"), deleted.key("head")])).toBe(0);
+    expect(await log.read(head.id)).toMatchObject({ entries: [] });
+  });
+
+  test("a run whose head Redis has evicted is not begun a second time, and its writer brings the head back", async () => {
+    const { client, other, head, writer, key } = await running({ leaseMs: 1, keepMs: 60_000 });
+    await writer.append(entriesOf(1, 3));
+    await client.command(["DEL", key("head")]);
+    expect((await other.read(head.id))?.entries).toEqual(entriesOf(1, 3));
+    expect(await other.begin(head)).toBeUndefined();
+    await client.command(["DEL", key("head")]);
+    expect(await writer.append([entry("1-4")])).toBe("running");
+    expect(await other.head(head.id)).toEqual(head);
+    expect(Number(await client.command(["PTTL", key("head")]))).toBeGreaterThan(0);
+    expect(await other.begin(head)).toBeUndefined();
+    expect((await readAll(other, head.id)).ids).toEqual(["1-1", "1-2", "1-3", "1-4"]);
+  });
+
+  test("a run whose head has expired before the rest is begun anew, and shows nothing of the old one", async () => {
+    const { client, other, head, writer, key } = await running();
+    await writer.append(entriesOf(1, 3));
+    await writer.end(complete("old"));
+    await client.command(["DEL", key("head")]);
+    const again = await begun(other, head);
+    expect(await again.append([entry("1-1", "new")])).toBe("running");
+    expect(await other.read(head.id)).toEqual({ entries: [entry("1-1", "new")], isOwned: true });
+  });
+
+  test("a writer keeps its lease while Redis has no memory, so that no other process ends a run that goes on", async () => {
+    const { client, other, head, writer } = await running({ leaseMs: 300 });
+    await writer.append(entriesOf(1, 3));
+    await client.command(["CONFIG", "SET", "maxmemory", "1"]);
+    for (const end = performance.now() + 900; performance.now() < end; await elapse(10)) {
+      expect(await writer.append([])).toBe("running");
+      expect((await other.read(head.id, "1-3"))?.isOwned).toBe(true);
+    }
+    await client.command(["CONFIG", "SET", "maxmemory", "0"]);
+  });
+
   test.each([redisDrivers[1], redisDrivers[2]])(
     "every key has a time to live at every moment of 200 runs, and none is left behind ($name)",
     async (driver) => {

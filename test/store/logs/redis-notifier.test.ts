@@ -80,18 +80,22 @@ test("without a viewer nothing is asked", async () => {
   notifier.close();
 });
 
-test("a page ends before a gap, so that a viewer notices it", () => {
+test("behind a gap a page goes on with the next snapshot or the end, so that no viewer gets a text with a hole", () => {
   const items = itemsOf([
     ["1-0", ["begin", ""]],
     ["1-3", [...entryFields(entriesOf(1, 3))]],
     ["1-6", [...entryFields(entriesOf(5, 6))]],
     ["1-9", [...entryFields([entry("1-7"), snapshot("1-8", "so far"), entry("1-9")])]],
+    ["1-12", [...entryFields([entry("1-11"), entry("1-12")])]],
     ["1-18446744073709551615", ["end", '{"type":"complete"}']],
   ]);
-  const idsFrom = (after: Parameters<typeof itemPageOf>[1]) => {
-    const { entries, end, isCut } = itemPageOf(items, after, 500);
+  const idsFrom = (after: Parameters<typeof itemPageOf>[1], among = items) => {
+    const { entries, end, isCut } = itemPageOf(among, after, 500);
     return { ids: entries.map(({ id }) => id), isEnded: end !== undefined, isCut };
   };
-  expect(idsFrom(undefined)).toEqual({ ids: ["1-1", "1-2", "1-3"], isEnded: false, isCut: true });
-  expect(idsFrom("1-3")).toEqual({ ids: ["1-5", "1-6", "1-8", "1-9"], isEnded: true, isCut: false });
+  expect(idsFrom(undefined, items.slice(0, 3))).toEqual({ ids: ["1-1", "1-2", "1-3"], isEnded: false, isCut: false });
+  expect(idsFrom("1-3", items.slice(2, 3))).toEqual({ ids: [], isEnded: false, isCut: false });
+  expect(idsFrom(undefined, items.slice(2, 3))).toEqual({ ids: [], isEnded: false, isCut: false });
+  expect(idsFrom("1-3")).toEqual({ ids: ["1-8", "1-9"], isEnded: true, isCut: false });
+  expect(idsFrom(undefined)).toEqual({ ids: ["1-1", "1-2", "1-3", "1-8", "1-9"], isEnded: true, isCut: false });
 });
