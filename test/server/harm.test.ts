@@ -172,6 +172,46 @@ describe("a log that answers late", () => {
   });
 });
 
+describe("a log that was away for longer than a lease", () => {
+  async function afterwards() {
+    const log = memoryLog({ leaseMs: 15_000 });
+    const cut = killable(log);
+    let isAway = false;
+    const read = () => isAway && Promise.reject(new Error("away"));
+    const gate = new Gate();
+    const client = scriptedClient([{ steps: [{ text: "Half " }, { pause: gate }, { text: "and the rest" }] }]);
+    const first = createRelay({ client, authorize, log: cut.log, onError });
+    const second = createRelay({ client: scriptedClient([]), authorize, log: logWith(log, { read }), onError });
+    const run = runId();
+    const here = watch(await first.handle(post({ run, messages })));
+    const there = watch(await second.handle(get(`${run}/stream`)));
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect([here.text, there.text]).toEqual(["Half ", "Half "]);
+    [isAway] = [true, cut.kill()];
+    await vi.advanceTimersByTimeAsync(20_000);
+    isAway = false;
+    return { here, there, cut, gate };
+  }
+
+  test("and back lets a reply go on whose process comes back to it some seconds later", async () => {
+    const { here, there, cut, gate } = await afterwards();
+    await vi.advanceTimersByTimeAsync(8_000);
+    cut.wake();
+    await vi.advanceTimersByTimeAsync(2_000);
+    gate.open();
+    await vi.advanceTimersByTimeAsync(2_000);
+    for (const { events, text } of [here, there])
+      expect([text, events.at(-1)?.type]).toEqual(["Half and the rest", "complete"]);
+  });
+
+  test("and back ends a reply whose process has died meanwhile, a lease later", async () => {
+    const { there, here } = await afterwards();
+    await vi.advanceTimersByTimeAsync(18_000);
+    expect(there.events.at(-1)).toMatchObject({ type: "failed", error: { kind: "truncated" } });
+    await here.leave();
+  });
+});
+
 describe("a log that never answers", () => {
   const waiting: ReplyScript = { steps: [{ text: "on and " }, { pause: new Gate() }, { text: "on" }] };
 

@@ -53,6 +53,11 @@ export class LogFollower {
   #viewedUntil = 0;
   /** The time since which no process holds the lease. */
   #unownedSince: number | undefined;
+  /**
+   * The log has failed: until then, a lease that is gone says nothing. Its writer could not renew it either, and comes
+   * back in a moment.
+   */
+  #unsureUntil = Number.NEGATIVE_INFINITY;
   /** The next attempt to try, when a take-over found another number. */
   #attempt = 2;
   #awaySince: number | undefined;
@@ -97,6 +102,7 @@ export class LogFollower {
       else if (now() >= this.#viewedUntil) this.#noteViewed();
       return page;
     } catch {
+      this.#unsureUntil = now() + log.leaseMs;
       this.#awaySince ??= now();
       if (now() - this.#awaySince < MAX_AWAY_MS) return undefined;
       this.feed.sendAway(MAX_POLL_MS);
@@ -120,12 +126,13 @@ export class LogFollower {
       return false;
     }
     const now = this.#parts.now();
+    if (now < this.#unsureUntil) return false;
     this.#unownedSince ??= now;
     return now - this.#unownedSince >= SECOND_LOOK_MS && this.#writerDied();
   }
 
   async #writerDied(): Promise<boolean> {
-    const { log, head, takeOver } = this.#parts;
+    const { log, head, takeOver, now } = this.#parts;
     this.#unownedSince = undefined;
     const attempt = Math.max(this.#attempt, (positionOf(this.#last ?? "1-0")?.attempt ?? 1) + 1);
     try {
@@ -143,7 +150,8 @@ export class LogFollower {
         }
       }
     } catch {
-      return false; // tried again after the next look
+      this.#unsureUntil = now() + log.leaseMs;
+      return false; // tried again later
     }
   }
 
