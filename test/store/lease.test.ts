@@ -136,6 +136,32 @@ describe("in one process space", () => {
     expect(lstatSync(lock()).isFile()).toBe(false);
   });
 
+  test.skipIf(process.platform !== "linux")(
+    "a killed process whose parent never asks for its exit holds no lease, as in a container without an init",
+    async () => {
+      const program = `
+        import { FileStore } from "cloudllm/store/file";
+        await new FileStore(process.argv[1]).append("s", [{ type: "prompt", systemPrompt: "?" }]);
+        console.log(process.pid);
+        setInterval(() => 0, 1_000);`;
+      const shell = '"$@" & exec sleep 60';
+      const node = [process.execPath, "--input-type=module", "-e", program, folder];
+      const parent = spawn("sh", ["-c", shell, "sh", ...node], { stdio: ["ignore", "pipe", "inherit"] });
+      try {
+        const [line] = (await once(parent.stdout, "data")) as [Buffer];
+        await expect(quickStore().claim("s")).rejects.toMatchObject(busy());
+        process.kill(Number(line), "SIGKILL");
+        const stat = () => readFileSync(`/proc/${Number(line)}/stat`, "utf8");
+        await vi.waitFor(() => expect(stat()).toMatch(/\) Z /), 5_000);
+        const heir = silentStore();
+        await heir.claim("s");
+        await heir.release("s");
+      } finally {
+        parent.kill("SIGKILL");
+      }
+    },
+  );
+
   test("the lease of a worker thread holds while it lives, and falls after it was terminated", async () => {
     const program = `
       const { parentPort, workerData } = require("node:worker_threads");

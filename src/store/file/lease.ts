@@ -263,13 +263,16 @@ function processState(holder: Holder | undefined): "running" | "ended" | "unknow
   return pid !== process.pid || ownTokens.has(token) ? "running" : "unknown";
 }
 
+/** A process that has ended keeps its number until its parent asks for its exit, which some never do. */
+const ENDED_STATES: readonly (string | undefined)[] = ["Z", "X"];
+
 function isThere(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
-    return codeOf(error) !== "ESRCH"; // it may belong to another user
+    if (codeOf(error) === "ESRCH") return false; // else it belongs to another user
   }
+  return !ENDED_STATES.includes(statOf(pid)[0]);
 }
 
 /** Returns the identity of this process. It is read at each call, which costs microseconds, because a restored snapshot
@@ -285,15 +288,23 @@ function ownIdentity(): Pick<Holder, "space" | "startTime"> {
   }
 }
 
-/** Returns field 22 of `/proc/PID/stat`. @see https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
+/** Returns the time at which a process began. */
 function startTimeOf(pid: number): string | undefined {
+  return statOf(pid)[19];
+}
+
+/**
+ * Returns the fields of `/proc/PID/stat` from the third on, which is the state; none where there is no such file.
+ * @see https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+ */
+function statOf(pid: number): readonly string[] {
   try {
     const line = readFileSync(`/proc/${pid}/stat`, "utf8");
     return line
       .slice(line.lastIndexOf(")") + 2) // the name of a program may contain any character
-      .split(" ")[19];
+      .split(" ");
   } catch {
-    return undefined;
+    return [];
   }
 }
 
