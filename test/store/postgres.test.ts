@@ -70,6 +70,34 @@ describe.skipIf(missing !== undefined)(title, () => {
     });
   });
 
+  test.each(["repeatable read", "serializable"])(
+    "a database whose transactions are %s by default fails no call that merely came at the same time",
+    async (level) => {
+      const name = `of_level_${level.replace(" ", "_")}`;
+      await withDatabase(name, async (client, url) => {
+        await run(client, `ALTER DATABASE ${name} SET default_transaction_isolation = '${level}'`);
+        const others = await Promise.all(Array.from({ length: 4 }, () => driver.connect(url)));
+        const stores = others.map((each) => new PostgresStore(each.client as PostgresLike, { leaseMs: 15 }));
+        await Promise.all(stores.map((store) => store.migrate()));
+        await Promise.all(
+          stores.map(async (store, index) => {
+            const texts: SessionRecord[] = Array.from({ length: 40 }, () => ({ type: "text", text: "said" }));
+            for (const text of texts) await store.append(`s${index}`, [text]); // its renewals come in between
+            expect(await store.load(`s${index}`)).toEqual(texts);
+            await store.release(`s${index}`);
+          }),
+        );
+        const rivals = others.map((each) => new PostgresStore(each.client as PostgresLike));
+        for (let round = 0; round < 10; round++) {
+          const claims = await Promise.allSettled(rivals.map((store) => store.claim(`race${round}`)));
+          const failures = claims.filter((claim) => claim.status === "rejected").map(({ reason }) => reason.kind);
+          expect(failures).toEqual(["busy", "busy", "busy"]);
+        }
+        await Promise.all(others.map(({ close }) => close()));
+      });
+    },
+  );
+
   test("the tables of version 1 are brought up to date, and keep their conversations", async () => {
     await withDatabase("of_version_1", async (client) => {
       const store = new PostgresStore(client);

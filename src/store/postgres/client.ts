@@ -31,6 +31,10 @@ export type Query = (statement: string, parameters?: readonly (string | null)[])
  * @throws {TypeError} when the driver is of an unknown kind
  */
 export function queryOf(client: PostgresLike): Query {
+  return repeated(driverQuery(client));
+}
+
+function driverQuery(client: PostgresLike): Query {
   if (isPg(client)) {
     const query: Query = async (text, values) => rowsOf(await client.query(text, values && [...values]));
     return isConnection(client) ? oneByOne(query) : query;
@@ -56,6 +60,34 @@ function oneByOne(query: Query): Query {
     last = rows.catch(() => undefined);
     return rows;
   };
+}
+
+/**
+ * Failures of a statement that has lost against one at the same time, and has changed nothing: `serialization_failure`
+ * and `deadlock_detected`. A database whose transactions are `repeatable read` by default reports them.
+ * @see https://www.postgresql.org/docs/current/mvcc-serialization-failure-handling.html
+ */
+const LOST_RACES: readonly unknown[] = ["40001", "40P01"];
+const MAX_RACES = 20;
+const MAX_PAUSE_MS = 20;
+
+/** Returns a function that repeats a query which has lost against another one. */
+function repeated(query: Query): Query {
+  return async (...args) => {
+    for (let races = 1; ; races++) {
+      try {
+        return await query(...args);
+      } catch (error) {
+        if (!LOST_RACES.includes(codeOf(error)) || races === MAX_RACES) throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * MAX_PAUSE_MS));
+    }
+  };
+}
+
+/** Returns the code of a database's error. @see https://www.postgresql.org/docs/current/errcodes-appendix.html */
+export function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
 }
 
 function rowsOf(result: unknown): readonly Row[] {

@@ -11,7 +11,7 @@ import {
   type Taken,
 } from "../leased-store.ts";
 import { type PageRequest, storedSession } from "../listing.ts";
-import { type PostgresLike, type Query, queryOf } from "./client.ts";
+import { codeOf, type PostgresLike, type Query, queryOf } from "./client.ts";
 import { POSTGRES_MIGRATION } from "./migration.ts";
 
 /** The options of `new PostgresStore`. */
@@ -61,9 +61,18 @@ export class PostgresStore extends LeasedStore {
    * processes may call it at once.
    */
   async migrate(): Promise<void> {
-    await this.#query(POSTGRES_MIGRATION);
+    try {
+      await this.#query(POSTGRES_MIGRATION);
+    } catch (error) {
+      // A `repeatable read` transaction that has waited for another process does not see its tables: the next one does.
+      if (!MADE_MEANWHILE.includes(codeOf(error))) throw error;
+      await this.#query(POSTGRES_MIGRATION);
+    }
   }
 }
+
+/** `duplicate_table`, `duplicate_column`, `unique_violation`. */
+const MADE_MEANWHILE: readonly unknown[] = ["42P07", "42701", "23505"];
 
 /** The database's clock, in milliseconds since 1970. */
 const NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
@@ -173,9 +182,8 @@ class PostgresTable implements SessionTable {
   }
 
   explain(cause: unknown): SendError | undefined {
-    // undefined_table, undefined_column: https://www.postgresql.org/docs/current/errcodes-appendix.html
-    if (!(cause instanceof Error && "code" in cause && (cause.code === "42P01" || cause.code === "42703")))
-      return undefined;
+    const code = codeOf(cause);
+    if (code !== "42P01" && code !== "42703") return undefined; // undefined_table, undefined_column
     const message =
       "The tables of the session store are missing, or of an earlier version. Call `await store.migrate()` once, or run " +
       "the SQL of `PostgresStore.migrationSql()`.";
