@@ -174,10 +174,23 @@ export class SqliteDatabase {
   #statement(sql: string): SqliteStatement {
     const known = this.#statements.get(sql);
     if (known) return known;
-    const statement = this.#database.prepare(sql);
+    const statement = withNumbers(this.#database.prepare(sql));
     this.#statements.set(sql, statement);
     return statement;
   }
+}
+
+/** The methods of better-sqlite3 and bun:sqlite, and of `node:sqlite`, that choose between numbers and bigints. */
+interface NumberChoice {
+  safeIntegers?(isBigint: boolean): unknown;
+  setReadBigInts?(isBigint: boolean): unknown;
+}
+
+/** A program may have set its database to read integers as bigints, for statements of its own. */
+function withNumbers(statement: SqliteStatement & NumberChoice): SqliteStatement {
+  statement.safeIntegers?.(false);
+  statement.setReadBigInts?.(false);
+  return statement;
 }
 
 function isDatabase(value: unknown): value is SqliteLike {

@@ -6,9 +6,26 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import type { SqliteLike } from "../../../src/store/sqlite/database.ts";
 import { sqliteLog } from "../../../src/store/sqlite/log.ts";
+import { SQLiteStore } from "../../../src/store/sqlite/store.ts";
 import { begun, complete, entriesOf, entry, headOf, until } from "../../../src/testing/log/case.ts";
 import { logSuite } from "../../../src/testing/log-suite.ts";
 import { sqliteDrivers, sqliteMissing } from "../../interop/drivers.mjs";
+
+/** As a program has it that sets its database to read integers as bigints. */
+function withBigints(database: SqliteLike): SqliteLike {
+  return {
+    exec: (sql) => database.exec(sql),
+    prepare(sql) {
+      const statement = database.prepare(sql) as ReturnType<SqliteLike["prepare"]> & {
+        safeIntegers?(on: boolean): void;
+        setReadBigInts?(on: boolean): void;
+      };
+      statement.safeIntegers?.(true);
+      statement.setReadBigInts?.(true);
+      return statement;
+    },
+  };
+}
 
 describe.skipIf(sqliteMissing !== undefined)(
   `sqliteLog${sqliteMissing === undefined ? "" : ` [${sqliteMissing}]`}`,
@@ -41,6 +58,19 @@ describe.skipIf(sqliteMissing !== undefined)(
           return sqliteLog(await shared, times);
         };
         for (const { name, skip, run } of logSuite({ open })) test.skipIf(skip !== undefined)(name, run);
+      });
+
+      test("a database that the program has set to read bigints keeps runs and conversations all the same", async () => {
+        const database = withBigints(await opened(join(folder, "bigints.db")));
+        const [log, head, store] = [sqliteLog(database), headOf(), new SQLiteStore(database)];
+        const writer = await begun(log, head);
+        expect(await writer.append(entriesOf(1, 3))).toBe("running");
+        expect((await log.read(head.id))?.entries).toEqual(entriesOf(1, 3));
+        await writer.release();
+        expect((await log.takeOver(head.id, 2))?.attempt).toBe(2);
+        await store.append("a", [{ type: "text", text: "said" }]);
+        expect((await store.list()).sessions).toEqual([{ id: "a", updatedAt: expect.any(Number) }]);
+        await store.release("a");
       });
 
       test("runs and chats that have expired leave no row behind", async () => {
