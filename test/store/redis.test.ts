@@ -1,5 +1,6 @@
 /** The store in Redis, on the real engine, with each driver. */
 
+import { setTimeout as elapse } from "node:timers/promises";
 import { type RedisLike, RedisStore } from "cloudllm/store/redis";
 import { storeSuite } from "cloudllm/testing";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
@@ -89,6 +90,20 @@ describe.skipIf(missing !== undefined)(title, () => {
     expect(await two.load("a")).toEqual([]);
     expect((await two.list()).sessions).toEqual([]);
     await two.claim("a");
+    await close();
+  });
+
+  test("a Redis without memory takes no session from its holder", async () => {
+    const { client, run, close } = await connected(driver);
+    const [store, other] = [new RedisStore(client, { leaseMs: 300 }), new RedisStore(client, { leaseMs: 300 })];
+    await store.append("full", [{ type: "text", text: "before" }]);
+    await run("CONFIG", "SET", "maxmemory", "1");
+    for (const end = performance.now() + 900; performance.now() < end; await elapse(30))
+      await expect(other.claim("full")).rejects.toMatchObject({ kind: "busy" });
+    await run("CONFIG", "SET", "maxmemory", "0");
+    await store.append("full", [{ type: "text", text: "after" }]);
+    expect(await other.load("full")).toHaveLength(2);
+    await store.release("full");
     await close();
   });
 

@@ -150,7 +150,11 @@ class RedisTable implements SessionTable {
   }
 
   async renew(leases: readonly TableLease[], leaseMs: number): Promise<void> {
-    await this.#all(leases.map(({ key, token }) => ["SET", this.#own(key, token), "", "PX", `${leaseMs}`]));
+    // Not by `SET`, which Redis refuses while it has no memory.
+    const lives = await this.#all(leases.map(({ key, token }) => ["PEXPIRE", this.#own(key, token), `${leaseMs}`]));
+    const lost = leases.filter((_lease, index) => Number(lives[index]) === 0);
+    if (lost.length > 0)
+      await this.#all(lost.map(({ key, token }) => ["SET", this.#own(key, token), "", "PX", `${leaseMs}`]));
   }
 
   async giveBack({ key, token }: TableLease): Promise<void> {
