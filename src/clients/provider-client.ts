@@ -9,6 +9,7 @@ import { Reply } from "../call/reply.ts";
 import { RetryBudget } from "../call/retry-budget.ts";
 import { type ReplyTo, type TypedClient, typedReply } from "../contract/client.ts";
 import type { Message } from "../contract/message.ts";
+import { checkGiven, fieldsFault, isBoolean } from "../contract/option-faults.ts";
 import type { Recovery, SendOptions, Tool } from "../contract/options.ts";
 import { type RetryPolicy, retryDelayMs, retryPolicyOf } from "../contract/retry-policy.ts";
 import { type CallLimits, limitsOf, localLimitsOf } from "../contract/timeouts.ts";
@@ -94,7 +95,8 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
       throw new TypeError("`model` must be a non-empty string. Pass the id of a model.");
     if (apiKey !== undefined) checkKey(apiKey);
     if (sign !== undefined && typeof sign !== "function") throw new TypeError("`sign` must be a function.");
-    const fault = optionsFault(defaults, CONSTRUCTOR_NAMES);
+    const fault =
+      fieldsFault({ allowInsecureHttp }, { allowInsecureHttp: isBoolean }) ?? optionsFault(defaults, CONSTRUCTOR_NAMES);
     if (fault) throw new TypeError(fault);
     this.provider = definition.provider;
     this.model = model;
@@ -152,6 +154,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     messages: readonly Message[],
     options: SendOptions & { readonly providerOptions?: ProviderOptions | undefined } = {},
   ): Promise<TokenCount> {
+    checkGiven(options);
     const timeouts = countTimeouts(this.#defaults.timeouts, options.timeouts);
     const limits = this.#limitsFor({ timeouts }, false);
     try {
@@ -242,6 +245,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   ): Promise<MessageStream<Output>> {
     let source: ChunkSource;
     try {
+      checkGiven(given);
       const protocol = this.#protocol.loadedFor(given, this.#defaults);
       if (!protocol) {
         const options = this.#optionsOf(given);

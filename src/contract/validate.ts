@@ -1,20 +1,16 @@
 /** Validates a call before anything is sent. */
 
 import { jsonFault } from "../platform/json-depth.ts";
-import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
-import { receivedText, typeText } from "../platform/received.ts";
+import { hasFields, isJsonObject, type JsonObject } from "../platform/json-object.ts";
 import { SendError } from "./errors.ts";
 import type { ContentPart, Message } from "./message.ts";
-import { type Fault, isBoolean } from "./option-faults.ts";
+import { type Fault, fieldsFault, isBetween, isBoolean, isMilliseconds, oneOf } from "./option-faults.ts";
 import type { SearchParameters, SendOptions, Tool } from "./options.ts";
 import type { RetryOptions } from "./retry-policy.ts";
 import type { Timeouts } from "./timeouts.ts";
-import { unknownOption } from "./unknown-option.ts";
 
 const isPositiveInteger: Fault = (value) =>
   Number.isInteger(value) && Number(value) > 0 ? undefined : "must be an integer above 0";
-const isMilliseconds: Fault = (value) =>
-  isBetween(value, 0, Number.MAX_VALUE) ? undefined : "must be milliseconds, 0 or more";
 
 const TIMEOUT_FAULTS: { readonly [Name in keyof Timeouts]-?: Fault } = {
   headers: isMilliseconds,
@@ -54,13 +50,16 @@ const CACHE_FAULTS: Readonly<Record<string, Fault>> = {
   ttl: oneOf("5m", "1h"),
 };
 
+/** The rule for `recover`. */
+export const isRecovery: Fault = oneOf("resume", "continue", "restart");
+
 /** Every option of a call. */
 const OPTION_FAULTS: { readonly [Name in keyof SendOptions]-?: Fault } = {
   signal: (value) => (value instanceof AbortSignal ? undefined : "must be an AbortSignal"),
-  timeouts: (value) => (isJsonObject(value) ? undefined : "must be an object of milliseconds"),
+  timeouts: (value) => (hasFields(value) ? undefined : "must be an object of milliseconds"),
   retries: (value) =>
-    isCount(value) || isJsonObject(value) ? undefined : "must be an integer, 0 or more, or an object of settings",
-  recover: oneOf("resume", "continue", "restart"),
+    isCount(value) || hasFields(value) ? undefined : "must be an integer, 0 or more, or an object of settings",
+  recover: isRecovery,
   maxReplyBytes: (value) =>
     isBetween(value, 1, Number.POSITIVE_INFINITY) ? undefined : "must be a number of bytes, 1 or more",
   headers: headersFault,
@@ -86,14 +85,14 @@ const OPTION_FAULTS: { readonly [Name in keyof SendOptions]-?: Fault } = {
   invalidOutput: oneOf("fail", "deliver"),
   search: searchFault,
   promptCache: (value) =>
-    typeof value === "boolean" || isJsonObject(value) ? undefined : "must be true, false or { key, ttl }",
+    typeof value === "boolean" || hasFields(value) ? undefined : "must be true, false or { key, ttl }",
   metadata: (value) =>
-    isJsonObject(value) && Object.values(value).every((text) => typeof text === "string")
+    hasFields(value) && Object.values(value).every((text) => typeof text === "string")
       ? undefined
       : "must be an object of strings",
   raw: isBoolean,
   unsupported: oneOf("error", "ignore"),
-  providerOptions: (value) => (isJsonObject(value) ? jsonFault(value) : "must be an object"),
+  providerOptions: (value) => (hasFields(value) ? jsonFault(value) : "must be an object"),
 };
 
 /** The fields of options that are objects. */
@@ -104,9 +103,6 @@ const FIELD_FAULTS: Readonly<Record<string, Readonly<Record<string, Fault>>>> = 
   promptCache: CACHE_FAULTS,
 };
 
-/** Options whose values may hold secrets: messages name only the type of what was received. */
-const MAY_BE_SECRET = ["headers", "metadata", "providerOptions"];
-
 /**
  * Returns one sentence about the first invalid option; `undefined` if all are valid. Options that are `undefined` are
  * absent.
@@ -116,30 +112,12 @@ export function optionsFault(
   options: Readonly<Record<string, unknown>>,
   others: readonly string[] = [],
 ): string | undefined {
-  const fault = faultIn(options, OPTION_FAULTS, "", others);
+  const fault = fieldsFault(options, OPTION_FAULTS, "", others);
   if (fault) return fault;
   for (const name in FIELD_FAULTS) {
     const fields = options[name];
-    const inner = isJsonObject(fields) ? faultIn(fields, FIELD_FAULTS[name] ?? {}, `${name}.`) : undefined;
+    const inner = isJsonObject(fields) ? fieldsFault(fields, FIELD_FAULTS[name] ?? {}, `${name}.`) : undefined;
     if (inner) return inner;
-  }
-  return undefined;
-}
-
-function faultIn(
-  fields: Readonly<Record<string, unknown>>,
-  faults: Readonly<Record<string, Fault>>,
-  path: string,
-  others: readonly string[] = [],
-): string | undefined {
-  for (const [name, value] of Object.entries(fields)) {
-    if (value === undefined || others.includes(name)) continue;
-    const faultOf = Object.hasOwn(faults, name) ? faults[name] : undefined;
-    if (!faultOf) return unknownOption(name, [...others, ...Object.keys(faults)], path);
-    const fault = faultOf(value);
-    if (!fault) continue;
-    const received = MAY_BE_SECRET.includes(name) ? typeText(value) : receivedText(value);
-    return `The option \`${path}${name}\` ${fault}${fault.startsWith("must be") ? `, not ${received}` : ""}.`;
   }
   return undefined;
 }
@@ -237,7 +215,7 @@ function hasSource(part: Readonly<Record<string, unknown>>): boolean {
 }
 
 function headersFault(value: unknown): string | undefined {
-  if (!isJsonObject(value)) return "must be an object of strings";
+  if (!hasFields(value)) return "must be an object of strings";
   for (const [name, text] of Object.entries(value)) {
     if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(name)) return `holds ${JSON.stringify(name)}, which is not a header name`;
     // A line break would add another header. The value may be secret, so the message does not show it.
@@ -278,7 +256,7 @@ function reasoningFault(value: unknown): string | undefined {
 }
 
 function searchFault(value: unknown): string | undefined {
-  if (!isJsonObject(value)) return "must be an object";
+  if (!hasFields(value)) return "must be an object";
   const { allowedDomains, blockedDomains, fromDate, toDate } = value as SearchParameters;
   if (allowedDomains && blockedDomains) return "takes `allowedDomains` or `blockedDomains`, not both";
   return fromDate && toDate && fromDate > toDate ? "ends (`toDate`) before it begins (`fromDate`)" : undefined;
@@ -304,7 +282,7 @@ function domainsFault(value: unknown): string | undefined {
 const DOMAIN = /^[^\s/:]+\.[^\s/:]+(?:\/\S*)?$/;
 
 function isSchema(value: unknown): value is object {
-  return isJsonObject(value) || (typeof value === "function" && "~standard" in value);
+  return hasFields(value) || ((isJsonObject(value) || typeof value === "function") && "~standard" in value);
 }
 
 /** Checks the parts of a Standard Schema that are used; an object or a function may have them. */
@@ -312,16 +290,6 @@ function schemaFault(value: object): string | undefined {
   return "~standard" in value ? undefined : jsonFault(value);
 }
 
-function oneOf(...words: readonly string[]): Fault {
-  const quoted = words.map((word) => JSON.stringify(word));
-  const text = `must be ${quoted.slice(0, -1).join(", ")} or ${quoted.at(-1)}`;
-  return (value) => (typeof value === "string" && words.includes(value) ? undefined : text);
-}
-
 function isCount(value: unknown): boolean {
   return Number.isInteger(value) && Number(value) >= 0;
-}
-
-function isBetween(value: unknown, low: number, high: number): boolean {
-  return typeof value === "number" && value >= low && value <= high;
 }

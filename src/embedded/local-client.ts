@@ -3,6 +3,7 @@
 import type { ClientWrapper } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage, Message } from "../contract/message.ts";
+import { checkGiven } from "../contract/option-faults.ts";
 import type { SendOptions } from "../contract/options.ts";
 import { limitsOf, type ReplyForm } from "../contract/timeouts.ts";
 import { checkCall, optionsFault } from "../contract/validate.ts";
@@ -47,6 +48,7 @@ export class LocalClient implements ClientWrapper {
     const now = systemClock();
     const startedAt = now();
     const { provider, model } = this;
+    checkGiven(given);
     const options: SendOptions = { ...this.#defaults, ...withoutUndefined(given) };
     try {
       checkCall(messages, options);

@@ -1,10 +1,12 @@
 /** The value that a caller passed, as the end of an error message. */
 
+import { classNameOf } from "./json-object.ts";
+
 const MAX_SHOWN = 60;
 
 /**
  * Returns the value as a message quotes it: numbers, booleans and short strings as they are, anything else by its type.
- * Reads no property of an object, since a getter may throw.
+ * Reads no field of an object, since a getter may throw.
  */
 export function receivedText(value: unknown): string {
   if (typeof value === "string" && value.length <= MAX_SHOWN) return JSON.stringify(value);
@@ -17,5 +19,7 @@ export function typeText(value: unknown): string {
   if (value === null) return "null";
   if (value === undefined) return "undefined";
   if (Array.isArray(value)) return "an array";
-  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+  if (typeof value !== "object") return `a ${typeof value}`;
+  const name = classNameOf(value);
+  return name === "Object" ? "an object" : `${/^[AEIOU]/.test(name) ? "an" : "a"} ${name} object`;
 }

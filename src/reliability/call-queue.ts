@@ -4,6 +4,7 @@ import type { ClientWrapper } from "../contract/client.ts";
 import type { SendErrorKind } from "../contract/error-kind.ts";
 import { SendError, type SendErrorFacts } from "../contract/errors.ts";
 import type { AssistantMessage, Message, RateLimits } from "../contract/message.ts";
+import { checkSettings, type Fault, isBetween, isFunction } from "../contract/option-faults.ts";
 import type { SendOptions } from "../contract/options.ts";
 import { retryPolicyOf } from "../contract/retry-policy.ts";
 import { completeUsageOf } from "../contract/usage.ts";
@@ -40,6 +41,20 @@ export interface RateLimitOptions {
    */
   readonly onUnshared?: ((error: unknown) => void) | undefined;
 }
+
+const isLimit: Fault = (value) =>
+  isBetween(value, Number.MIN_VALUE, Number.POSITIVE_INFINITY) ? undefined : "must be a number above 0";
+
+const OPTION_FAULTS: { readonly [Name in keyof RateLimitOptions]-?: Fault } = {
+  requestsPerMinute: isLimit,
+  tokensPerMinute: isLimit,
+  concurrency: isLimit,
+  shared: (value) =>
+    typeof (value as SharedWindow | null)?.ask === "function"
+      ? undefined
+      : "must be a shared window, such as `redisWindow(redis, { name })`",
+  onUnshared: isFunction,
+};
 
 /** The assumed tokens of a reply before they are known. */
 const EXPECTED_OUTPUT_TOKENS = 1_000;
@@ -85,17 +100,13 @@ export class CallQueue {
   #isUnshared = false;
   #isAsking = false;
 
+  /** @throws {TypeError} when an option is invalid */
   constructor(options: RateLimitOptions) {
+    checkSettings(options, OPTION_FAULTS);
     const { requestsPerMinute, tokensPerMinute, concurrency = Number.POSITIVE_INFINITY, shared, onUnshared } = options;
-    for (const [name, limit] of Object.entries({ requestsPerMinute, tokensPerMinute, concurrency })) {
-      if (limit !== undefined && !(typeof limit === "number" && limit > 0))
-        throw new TypeError(`\`${name}\` must be a number above 0.`);
-    }
     this.#requests = requestsPerMinute === undefined ? undefined : new SlidingWindow(requestsPerMinute);
     this.#tokens = tokensPerMinute === undefined ? undefined : new SlidingWindow(tokensPerMinute);
     this.#concurrency = concurrency;
-    if (shared !== undefined && typeof shared?.ask !== "function")
-      throw new TypeError("`shared` must be a shared window, such as `redisWindow(redis, { name })`.");
     this.#limits = { requestsPerMinute, tokensPerMinute };
     this.#shared = shared;
     this.#onUnshared = onUnshared;

@@ -1,5 +1,7 @@
 /** Skips a client that keeps failing: after some failures in a row it gets no call until a pause is over. */
 
+import { checkSettings, type Fault, isBetween, isPatience } from "../contract/option-faults.ts";
+
 /** When a circuit opens, and for how long. */
 export interface CircuitOptions {
   /**
@@ -14,6 +16,12 @@ export interface CircuitOptions {
   readonly resetAfterMs?: number | undefined;
 }
 
+const OPTION_FAULTS: { readonly [Name in keyof CircuitOptions]-?: Fault } = {
+  failureThreshold: (value) =>
+    isBetween(value, 1, Number.POSITIVE_INFINITY) ? undefined : "must be a number, 1 or more",
+  resetAfterMs: isPatience,
+};
+
 /** The circuit of one client. Time comes in from outside, in milliseconds. */
 export class Circuit {
   readonly #failureThreshold: number;
@@ -24,9 +32,9 @@ export class Circuit {
   #trialUntil = 0;
 
   /** @throws {TypeError} when an option is invalid */
-  constructor({ failureThreshold = 5, resetAfterMs = 30_000 }: CircuitOptions) {
-    if (!(failureThreshold >= 1)) throw new TypeError("`circuit.failureThreshold` must be a number, 1 or more.");
-    if (!(resetAfterMs >= 0)) throw new TypeError("`circuit.resetAfterMs` must be milliseconds, 0 or more.");
+  constructor(options: CircuitOptions) {
+    checkSettings(options, OPTION_FAULTS, "circuit.");
+    const { failureThreshold = 5, resetAfterMs = 30_000 } = options;
     this.#failureThreshold = failureThreshold;
     this.#resetAfterMs = resetAfterMs;
   }

@@ -5,8 +5,11 @@ import type { SendErrorKind } from "../contract/error-kind.ts";
 import type { SendError } from "../contract/errors.ts";
 import { loadPart } from "../contract/load-part.ts";
 import type { Message } from "../contract/message.ts";
+import { checkSettings, type Fault, isBetween, isFunction } from "../contract/option-faults.ts";
 import type { Recovery, SendOptions } from "../contract/options.ts";
+import { isRecovery } from "../contract/validate.ts";
 import { systemClock } from "../platform/clock.ts";
+import { hasFields } from "../platform/json-object.ts";
 import { lacksRecovery, openRecovering, recovery } from "../stream/load-recovery.ts";
 import { clientOf, openStream } from "../stream/open-stream.ts";
 import type { RecoverableCall } from "../stream/recovering-source.ts";
@@ -40,6 +43,14 @@ export interface FallbackOptions {
    */
   readonly circuit?: CircuitOptions | false | undefined;
 }
+
+const OPTION_FAULTS: { readonly [Name in keyof FallbackOptions]-?: Fault } = {
+  shouldFallBack: isFunction,
+  firstChunkWithinMs: (value) =>
+    isBetween(value, Number.MIN_VALUE, Number.POSITIVE_INFINITY) ? undefined : "must be milliseconds above 0",
+  recover: isRecovery,
+  circuit: (value) => (value === false || hasFields(value) ? undefined : "must be an object of settings or false"),
+};
 
 /**
  * Failures that say something about the client, and not about one caller's request or key: they count for its circuit.
@@ -84,10 +95,8 @@ const REQUEST_FAULTS: readonly SendErrorKind[] = [
  */
 export function fallback(clients: readonly ClientWrapper[], options: FallbackOptions = {}): TypedClient {
   const list = checkedClients(clients);
+  checkSettings(options, OPTION_FAULTS);
   const { shouldFallBack: asked = fallsBackByDefault, firstChunkWithinMs, circuit = {} } = options;
-  if (typeof asked !== "function") throw new TypeError("`shouldFallBack` must be a function.");
-  if (firstChunkWithinMs !== undefined && !(firstChunkWithinMs > 0))
-    throw new TypeError("`firstChunkWithinMs` must be milliseconds above 0.");
   const circuits = new Map(list.map((client) => [client, circuit && new Circuit(circuit)]));
   const now = systemClock();
   const { provider, model } = list[0];

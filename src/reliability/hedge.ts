@@ -1,6 +1,7 @@
 /** The cure for slow first tokens: a second request when the first takes longer than it should. */
 
 import type { ClientWrapper, TypedClient } from "../contract/client.ts";
+import { checkSettings, type Fault, isPatience } from "../contract/option-faults.ts";
 import { askStreamed, checkedClients, raceClient } from "./race-client.ts";
 
 /** When the second client is asked: after a fixed time, or after one that most first chunks keep. */
@@ -16,6 +17,12 @@ export type HedgeOptions =
        */
       readonly quantile: number;
     };
+
+const OPTION_FAULTS: Readonly<Record<string, Fault>> = {
+  afterMs: isPatience,
+  quantile: (value) =>
+    typeof value === "number" && value > 0 && value < 1 ? undefined : "must be a number between 0 and 1",
+};
 
 /** Calls that are remembered, and how many are needed to know a quantile. */
 const REMEMBERED = 200;
@@ -77,12 +84,9 @@ class Waits {
 }
 
 function delayOf(options: HedgeOptions): (waits: Waits) => number | undefined {
-  if ("afterMs" in options) {
-    const { afterMs } = options;
-    if (!(afterMs >= 0)) throw new TypeError("`afterMs` must be milliseconds, 0 or more.");
-    return () => afterMs;
-  }
-  const { quantile } = options ?? {};
-  if (!(quantile > 0 && quantile < 1)) throw new TypeError("Give `afterMs`, or a `quantile` between 0 and 1.");
+  checkSettings(options, OPTION_FAULTS);
+  const { afterMs, quantile }: { readonly afterMs?: number; readonly quantile?: number } = options;
+  if (afterMs !== undefined) return () => afterMs;
+  if (quantile === undefined) throw new TypeError("Give `afterMs`, or a `quantile` between 0 and 1.");
   return (waits) => waits.quantile(quantile);
 }

@@ -18,7 +18,7 @@ import { askComplete, askStreamed, countingBy } from "./race-client.ts";
  * call fails with kind `rateLimit` and nothing is sent. Of a call's timeouts, `total` runs while it waits; the others
  * begin when its turn has come. The client's own further attempts (`retries`, `recover`) are not counted.
  *
- * @throws {TypeError} when a limit is not a number above 0
+ * @throws {TypeError} when an option is invalid
  * @example
  * ```ts
  * import { OpenAIClient, rateLimit } from "cloudllm";

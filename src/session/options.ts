@@ -3,9 +3,12 @@
 import type { ClientWrapper, ReplyTo } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage, Message, ToolCall } from "../contract/message.ts";
+import { givenFault } from "../contract/option-faults.ts";
 import type { SendOptions, Tool } from "../contract/options.ts";
 import { unknownOption } from "../contract/unknown-option.ts";
 import { optionsFault } from "../contract/validate.ts";
+import { hasFields } from "../platform/json-object.ts";
+import { typeText } from "../platform/received.ts";
 import { withoutUndefined } from "../platform/without-undefined.ts";
 import type { TokenCounter } from "../tokens/estimate.ts";
 import type { SessionStore } from "./store.ts";
@@ -143,6 +146,8 @@ const OPTION_NAMES = [
 
 /** @throws {TypeError} that names the invalid option */
 export function checkOptions(options: SessionOptions): void {
+  const missing = givenFault(options);
+  if (missing) throw new TypeError(missing);
   const { client, systemPrompt, maxTokens, counter, onInterrupt, maxSteps, unreadTimeoutMs, onToolError } = options;
   const unknown = Object.keys(options).find((name) => !OPTION_NAMES.includes(name));
   if (unknown !== undefined) throw new TypeError(unknownOption(unknown, OPTION_NAMES));
@@ -163,6 +168,8 @@ export function checkOptions(options: SessionOptions): void {
   if (onToolError !== undefined && typeof onToolError !== "function") {
     throw new TypeError("`onToolError` must be a function.");
   }
+  if (options.defaults !== undefined && !hasFields(options.defaults))
+    throw new TypeError(`The option \`defaults\` must be an object, not ${typeText(options.defaults)}.`);
   checkedClient(client);
   checkedPrompt(systemPrompt);
   const fault = maxStepsFault(maxSteps) ?? budgetFault(options.budget) ?? optionsFault({ ...turnDefaults(options) });

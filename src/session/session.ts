@@ -6,6 +6,7 @@
 import { type ClientWrapper, type TypedClient, typedReply } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
 import type { Message, ToolCall, UserMessage } from "../contract/message.ts";
+import { checkGiven } from "../contract/option-faults.ts";
 import type { SendOptions, Tool } from "../contract/options.ts";
 import { MessageStream } from "../stream/message-stream.ts";
 import { type Ask, askNonStreamed, askStreamed } from "./ask.ts";
@@ -416,11 +417,9 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
     return this.#turnOf(options, ask, { ...more, messages, isResumed });
   }
 
-  #turnOf<Output>(
-    { maxSteps = this.#maxSteps ?? DEFAULT_MAX_STEPS, budget = this.#budget, ...own }: TurnOptions<Output>,
-    ask: Ask,
-    more: TurnParts,
-  ): Turn<Output> {
+  #turnOf<Output>(given: TurnOptions<Output>, ask: Ask, more: TurnParts): Turn<Output> {
+    checkGiven(given);
+    const { maxSteps = this.#maxSteps ?? DEFAULT_MAX_STEPS, budget = this.#budget, ...own } = given;
     const { messages, isResumed } = more;
     const fault = maxStepsFault(maxSteps) ?? budgetFault(budget);
     if (fault) throw new SendError("invalidRequest", fault);

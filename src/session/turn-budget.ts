@@ -2,6 +2,7 @@
 
 import type { AssistantMessage } from "../contract/message.ts";
 import { completeUsageOf, type TokenUsage } from "../contract/usage.ts";
+import { hasFields } from "../platform/json-object.ts";
 
 /** Returns the cost of tokens in US dollars; `undefined` when it is unknown. `costOf` of `cloudllm/models` is one. */
 export type CostOf = (
@@ -41,7 +42,7 @@ const NAMES = ["tokens", "dollars", "costOf"];
 export function budgetFault(budget: TurnBudget | undefined): string | undefined {
   if (budget === undefined) return undefined;
   const given: unknown = budget;
-  if (typeof given !== "object" || given === null) return "`budget` must be an object such as `{ tokens: 50_000 }`.";
+  if (!hasFields(given)) return "`budget` must be an object such as `{ tokens: 50_000 }`.";
   const unknown = Object.keys(given).find((name) => !NAMES.includes(name));
   if (unknown !== undefined) return `Unknown \`budget.${unknown}\`. Valid names: ${NAMES.join(", ")}.`;
   for (const name of ["tokens", "dollars"] as const) {

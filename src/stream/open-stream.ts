@@ -3,6 +3,7 @@
 import { type ReplyTo, type TypedClient, typedReply } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
 import type { Message } from "../contract/message.ts";
+import { checkGiven } from "../contract/option-faults.ts";
 import type { SendOptions, Tool } from "../contract/options.ts";
 import { seenByCaller } from "./caller-stack.ts";
 import { MessageStream, type StreamOptions } from "./message-stream.ts";
@@ -51,10 +52,12 @@ export function clientOf({ provider, model, defaults, open }: ClientParts): Type
       messages: readonly Message[],
       options: SendOptions<Output> & { readonly tools?: Tools } = {},
     ): Promise<ReplyTo<Output, Tools>> {
+      checkGiven(options);
       const stream = await open(messages, options, false);
       return typedReply<Output, Tools>(await stream.finalMessage());
     },
     async sendMessageStream<Output>(messages: readonly Message[], options: SendOptions<Output> = {}) {
+      checkGiven(options);
       return open(messages, options, true);
     },
   };

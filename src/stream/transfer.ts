@@ -5,6 +5,7 @@ import { isSendErrorKind } from "../contract/error-kind.ts";
 import { SendError, type SendErrorData } from "../contract/errors.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import { MAX_TIMER_MS } from "../platform/clock.ts";
+import { typeText } from "../platform/received.ts";
 import { messageOf } from "../platform/text-of.ts";
 import { chunkFault } from "./chunk-fault.ts";
 import type { ReplyFacts } from "./reply-facts.ts";
@@ -87,6 +88,8 @@ function openReader(chunks: ReadableStream<MessageChunk> | AsyncIterable<Message
 }
 
 function readerOf(chunks: ReadableStream<MessageChunk> | AsyncIterable<MessageChunk>): ChunkReader {
+  if (typeof chunks !== "object" || chunks === null || !("getReader" in chunks || Symbol.asyncIterator in chunks))
+    throw new TypeError(`they must be a ReadableStream or an AsyncIterable, not ${typeText(chunks)}`);
   if ("getReader" in chunks) {
     const reader = chunks.getReader();
     return {

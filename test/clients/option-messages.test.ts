@@ -3,13 +3,19 @@
 import {
   ClaudeClient,
   CompatibleClient,
+  fallback,
   GeminiClient,
   GrokClient,
+  hedge,
   LLMSession,
+  MessageStream,
   OpenAIClient,
   OpenRouterClient,
+  rateLimit,
+  type SendOptions,
 } from "cloudllm";
-import { expect, test } from "vitest";
+import { scriptedClient } from "cloudllm/testing";
+import { describe, expect, test } from "vitest";
 import { optionsFault } from "../../src/contract/validate.ts";
 
 test.each<[string, Readonly<Record<string, unknown>>, string]>([
@@ -30,6 +36,26 @@ test.each<[string, Readonly<Record<string, unknown>>, string]>([
     "a secret in the wrong place",
     { headers: "Bearer sk-1" },
     "The option `headers` must be an object of strings, not a string.",
+  ],
+  [
+    "headers of `fetch`, which would be left out",
+    { headers: new Headers({ authorization: "Bearer sk-1" }) },
+    "The option `headers` must be an object of strings, not a Headers object.",
+  ],
+  [
+    "settings that nobody awaited",
+    { timeouts: Promise.resolve({ total: 5_000 }) },
+    "The option `timeouts` must be an object of milliseconds, not a Promise object.",
+  ],
+  [
+    "a map of fields",
+    { providerOptions: new Map([["top_k", 5]]) },
+    "The option `providerOptions` must be an object, not a Map object.",
+  ],
+  [
+    "a schema that nobody awaited",
+    { output: Promise.resolve({ type: "object" }) },
+    "The option `output` must be a JSON Schema or a Standard Schema, not a Promise object.",
   ],
   [
     "a function",
@@ -74,6 +100,93 @@ test("a misspelt field is answered with its complete name", () => {
 test("a misspelt option of a session is answered with the right one", () => {
   const options = { client: new CompatibleClient({ baseUrl: "http://localhost:1", model: "m" }), max_tokens: 5 };
   expect(() => new LLMSession(options)).toThrow("Did you mean `maxTokens`?");
+});
+
+const scripted = () => scriptedClient([{ text: "Hi." }]);
+const made = (make: (options: never) => unknown, options: unknown) => () => make(options as never);
+
+/** Options of functions around clients, which once did nothing where they were misspelt or of another type. */
+describe.each<[string, (options: never) => unknown, readonly (readonly [unknown, string])[]]>([
+  [
+    "fallback",
+    (options) => fallback([scripted(), scripted()], options),
+    [
+      [{ firstChunkWithin: 5 }, "Unknown option `firstChunkWithin`. Did you mean `firstChunkWithinMs`?"],
+      [{ firstChunkWithinMs: "5" }, 'The option `firstChunkWithinMs` must be milliseconds above 0, not "5".'],
+      [{ circuit: { threshold: 2 } }, "Unknown option `circuit.threshold`. Valid options: circuit.failureThreshold"],
+      [{ circuit: { failureThreshold: "2" } }, "The option `circuit.failureThreshold` must be a number, 1 or more"],
+      [{ circuit: true }, "The option `circuit` must be an object of settings or false, not true."],
+      [{ recover: "again" }, "The option `recover` must be"],
+      [{ shouldFallBack: true }, "The option `shouldFallBack` must be a function, not true."],
+      [null, "The options must be an object, not null."],
+      [Promise.resolve({}), "The options must be an object, not a Promise object."],
+    ],
+  ],
+  [
+    "hedge",
+    (options) => hedge(scripted(), scripted(), options),
+    [
+      [{ afterMs: 5, quantil: 0.9 }, "Unknown option `quantil`. Did you mean `quantile`?"],
+      [{ afterMs: "5" }, 'The option `afterMs` must be milliseconds, 0 or more, not "5".'],
+      [{ quantile: 95 }, "The option `quantile` must be a number between 0 and 1, not 95."],
+      [{}, "Give `afterMs`, or a `quantile` between 0 and 1."],
+      [null, "The options must be an object, not null."],
+    ],
+  ],
+  [
+    "rateLimit",
+    (options) => rateLimit(scripted(), options),
+    [
+      [{ maxConcurrency: 2 }, "Unknown option `maxConcurrency`. Did you mean `concurrency`?"],
+      [{ requestsPerMinute: "60" }, 'The option `requestsPerMinute` must be a number above 0, not "60".'],
+      [{ onUnshared: true }, "The option `onUnshared` must be a function, not true."],
+      [undefined, "The options must be an object, not undefined."],
+    ],
+  ],
+  [
+    "a session",
+    (options) => new LLMSession(options),
+    [
+      [null, "The options must be an object, not null."],
+      [{ client: scripted(), budget: Promise.resolve({ tokens: 5 }) }, "`budget` must be an object such as"],
+      [{ client: scripted(), defaults: new Map() }, "The option `defaults` must be an object, not a Map object."],
+    ],
+  ],
+  [
+    "a client",
+    (options) => new OpenAIClient(options),
+    [
+      [
+        { model: "m", allowInsecureHttp: "false" },
+        'The option `allowInsecureHttp` must be true or false, not "false".',
+      ],
+    ],
+  ],
+])("%s", (_name, make, faults) => {
+  test.each(faults)("%o is refused with what is right", (options, message) => {
+    expect(made(make, options)).toThrow(TypeError);
+    expect(made(make, options)).toThrow(message);
+  });
+});
+
+test("the options of a call that nobody awaited are refused before anything is sent", async () => {
+  const options = Promise.resolve({ maxOutputTokens: 5 }) as unknown as SendOptions;
+  const client = new CompatibleClient({ baseUrl: "http://localhost:1", model: "m" });
+  const session = new LLMSession({ client: scripted() });
+  const question = [{ role: "user", content: "Hi." }] as const;
+  const refusal = { kind: "invalidRequest", message: expect.stringContaining("not a Promise object") };
+  await expect(client.sendMessage(question, options)).rejects.toMatchObject(refusal);
+  await expect(client.sendMessageStream(question, options)).rejects.toMatchObject(refusal);
+  await expect(client.countTokens(question, options)).rejects.toMatchObject(refusal);
+  await expect(fallback([scripted()]).sendMessage(question, options)).rejects.toMatchObject(refusal);
+  await expect(session.sendMessage("Hi.", options)).rejects.toMatchObject(refusal);
+  expect(session.history).toEqual([]);
+});
+
+test("`MessageStream.from` says what it reads", async () => {
+  await expect((async () => MessageStream.from([] as never).finalMessage())()).rejects.toThrow(
+    /must be a ReadableStream or an AsyncIterable, not an array/,
+  );
 });
 
 test.each([[new URL("http://localhost:1")], [5]])("a `baseUrl` that is not a string is named: %s", (baseUrl) => {
