@@ -56,6 +56,25 @@ describe("Anthropic", () => {
     expect(await secondOf([await replied(...blocks), GO_ON])).toEqual([{ role: "assistant", content: blocks }, goOn]);
   });
 
+  // The provider forgets what came before the summary, and reads only its own sealed form of it.
+  test("a summary of earlier turns goes back as it came, with what is sealed in it", async () => {
+    const sealed = { content: "They greeted.", encrypted_content: "EpMB==", tool_changes: [] };
+    const body = events(
+      { type: "message_start", message: { id: "msg_1", content: [], usage: { input_tokens: 1, output_tokens: 1 } } },
+      { type: "content_block_start", index: 0, content_block: { type: "compaction", content: null } },
+      { type: "content_block_delta", index: 0, delta: { type: "compaction_delta", ...sealed } },
+      { type: "content_block_delta", index: 0, delta: { type: "signature_delta", signature: "sig==" } },
+      { type: "content_block_stop", index: 0 },
+      { type: "content_block_start", index: 1, content_block: { type: "text", text: "So:" } },
+      { type: "content_block_stop", index: 1 },
+      { type: "message_delta", delta: { stop_reason: "end_turn" }, usage: { output_tokens: 1 } },
+      { type: "message_stop" },
+    );
+    const reply = await recorder.replied("claude", SONNET, body);
+    const compaction = { type: "compaction", ...sealed, signature: "sig==" };
+    expect(await secondOf([reply, GO_ON])).toEqual([{ role: "assistant", content: [compaction, text] }, goOn]);
+  });
+
   // "text content blocks must contain non-whitespace text": also of the model's own.
   test("blank words before thinking stay behind", async () => {
     const reply = await replied({ type: "text", text: "\n\n" }, thinking, text);

@@ -34,6 +34,12 @@ describe("one definition from each arithmetic", () => {
       [1_110, 5, 1_115, 100, 1_000],
     ],
     [
+      "Anthropic: a gateway that writes counts as strings",
+      anthropic,
+      { input_tokens: "10", cache_read_input_tokens: "100", output_tokens: "5" },
+      [110, 5, 115, 100],
+    ],
+    [
       "Anthropic: thinking is in the output",
       anthropic,
       { input_tokens: 10, output_tokens: 50, output_tokens_details: { thinking_tokens: 40 } },
@@ -322,8 +328,9 @@ describe.skipIf(recordingsMissing)(`recorded figures${recordingsMissing ? ` (${r
 
 describe("what is no number, or was not reported, is not billed", () => {
   test.each<[string, (raw: object) => TokenUsage | undefined, object, Figures | undefined]>([
-    ["Chat Completions, texts", chatUsageOf, { prompt_tokens: "5", completion_tokens: "7" }, undefined],
-    ["Chat Completions, one text", chatUsageOf, { prompt_tokens: 5, completion_tokens: "7" }, undefined],
+    ["Chat Completions, digits as texts", chatUsageOf, { prompt_tokens: "5", completion_tokens: "7" }, [5, 7, 12]],
+    ["Chat Completions, words", chatUsageOf, { prompt_tokens: "5 tokens", completion_tokens: "" }, undefined],
+    ["Chat Completions, one word", chatUsageOf, { prompt_tokens: 5, completion_tokens: "many" }, undefined],
     ["Chat Completions, a debt", chatUsageOf, { prompt_tokens: -1, completion_tokens: 7 }, undefined],
     ["Chat Completions, input only", chatUsageOf, { prompt_tokens: 5 }, undefined],
     ["Chat Completions, the total", chatUsageOf, { prompt_tokens: 5, total_tokens: 9 }, [5, 4, 9]],
@@ -331,19 +338,31 @@ describe("what is no number, or was not reported, is not billed", () => {
     [
       "Chat Completions, a detail",
       chatUsageOf,
-      { prompt_tokens: 5, completion_tokens: 7, prompt_tokens_details: { cached_tokens: "3" } },
+      { prompt_tokens: 5, completion_tokens: 7, prompt_tokens_details: { cached_tokens: "-3" } },
       [5, 7, 12],
     ],
-    ["Responses, a text", responsesUsageOf, { input_tokens: 5, output_tokens: "7" }, undefined],
+    ["Responses, digits as text", responsesUsageOf, { input_tokens: 5, output_tokens: "7" }, [5, 7, 12]],
+    ["Responses, a word", responsesUsageOf, { input_tokens: 5, output_tokens: "0x7" }, undefined],
     ["Responses, input only", responsesUsageOf, { input_tokens: 5 }, undefined],
     ["Responses, output and total", responsesUsageOf, { output_tokens: 5, total_tokens: 9 }, [4, 5, 9]],
-    ["Gemini, a text", geminiUsageOf, { promptTokenCount: 5, candidatesTokenCount: "7" }, undefined],
+    [
+      "Gemini, digits as texts",
+      geminiUsageOf,
+      { promptTokenCount: "5", candidatesTokenCount: "7", thoughtsTokenCount: "2", cachedContentTokenCount: "1" },
+      [5, 9, 14, 1, 2],
+    ],
+    ["Gemini, a word", geminiUsageOf, { promptTokenCount: 5, candidatesTokenCount: "1e3" }, undefined],
     ["Gemini, the total only", geminiUsageOf, { totalTokenCount: 9 }, undefined],
     ["Gemini, input only", geminiUsageOf, { promptTokenCount: 5 }, undefined],
     ["Gemini, nothing came out", geminiUsageOf, { promptTokenCount: 9, totalTokenCount: 9 }, [9, 0, 9]],
-    ["Anthropic, a text", anthropic, { input_tokens: 5, output_tokens: "7" }, undefined],
+    ["Anthropic, a word", anthropic, { input_tokens: 5, output_tokens: "7.5" }, undefined],
     ["Anthropic, output only", anthropic, { output_tokens: 7 }, undefined],
-    ["Anthropic, a detail", anthropic, { input_tokens: 5, output_tokens: 7, cache_read_input_tokens: "9" }, [5, 7, 12]],
+    [
+      "Anthropic, a detail",
+      anthropic,
+      { input_tokens: 5, output_tokens: 7, cache_read_input_tokens: "none" },
+      [5, 7, 12],
+    ],
   ])("%s", (_what, usageOf, raw, figures) => {
     expect(figuresOf(usageOf(raw))?.filter((count) => count !== undefined)).toEqual(figures);
   });

@@ -1,7 +1,7 @@
 /** The blocks of a reply: how they are kept while they grow, and what they are once they have ended. */
 
 import { parseExact } from "../../platform/exact-json.ts";
-import { isJsonObject } from "../../platform/json-object.ts";
+import { isJsonObject, type JsonObject } from "../../platform/json-object.ts";
 import type { TextBuffer } from "../../platform/text-buffer.ts";
 import type { Nullable } from "../common/wire-values.ts";
 import type { WireBlock, WireCitation } from "./wire.ts";
@@ -14,7 +14,8 @@ export interface OpenBlock {
   readonly text: TextBuffer;
   signature: string;
   readonly citations: Nullable<WireCitation>[];
-  content: unknown;
+  /** Fields that came after its beginning: the sealed summary of a compaction. */
+  added: JsonObject | undefined;
   /** The beginning of the block's text in the visible text. */
   readonly start: number;
   /** The index of a tool call among the reply's calls. */
@@ -23,7 +24,7 @@ export interface OpenBlock {
 
 /** Returns the block as a non-streamed reply would hold it. */
 export function finished(block: OpenBlock): unknown {
-  const { begun, type, text, signature, citations, content } = block;
+  const { begun, type, text, signature, citations, added } = block;
   switch (type) {
     case "text":
       return { ...begun, text: text.toString(), ...(citations.length > 0 && { citations }) };
@@ -33,7 +34,7 @@ export function finished(block: OpenBlock): unknown {
     case "mcp_tool_use":
       return { ...begun, input: inputOf(block) };
     default:
-      return content === begun.content ? begun : { ...begun, content };
+      return { ...begun, ...added, ...(signature !== "" && { signature }) };
   }
 }
 

@@ -17,6 +17,7 @@ import type { ThinkingPlace } from "../common/thinking-place.ts";
 import { toolCallOf } from "../common/tool-call-arguments.ts";
 import { uniqueCallId } from "../common/tool-call-ids.ts";
 import { cutCallError, malformedCallError } from "../common/tool-call-tracker.ts";
+import { countIn } from "../common/usage-counts.ts";
 import { argumentsIn, idIn, indexIn, listIn, meaningOf, nameIn, objectIn, textIn } from "../common/wire-values.ts";
 import type { Decoder } from "../protocol.ts";
 import { finished, isBare, type OpenBlock } from "./blocks.ts";
@@ -169,7 +170,7 @@ export class AnthropicDecoder implements Decoder {
       text: new TextBuffer(),
       signature: textIn(begun.signature),
       citations: [...listIn(begun.citations)],
-      content: begun.content,
+      added: undefined,
       start: this.#textLength,
       callIndex,
     };
@@ -200,8 +201,10 @@ export class AnthropicDecoder implements Decoder {
       case "citations_delta":
         if (delta.citation) block.citations.push(delta.citation);
         return;
-      case "compaction_delta":
-        block.content = delta.content;
+      case "compaction_delta": {
+        const { type: _type, ...summary } = delta;
+        block.added = { ...block.added, ...summary };
+      }
     }
   }
 
@@ -314,7 +317,7 @@ export class AnthropicDecoder implements Decoder {
     const isForCalls = this.#calls > 0 && reason === "stop" && raw !== "stop_sequence";
     facts.finishReason = isForCalls ? "toolCalls" : reason;
     const { queries } = this.#providerTools;
-    const count = this.#usage.server_tool_use?.web_search_requests ?? queries.length;
+    const count = countIn(this.#usage.server_tool_use?.web_search_requests) ?? queries.length;
     if (count > 0) facts.search = { queries, count };
     if (this.#blocks.length > 0) this.#keep();
   }

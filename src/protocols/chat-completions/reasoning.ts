@@ -3,7 +3,7 @@
 import type { ReasoningEffort } from "../../contract/options.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
 import { geminiCapabilitiesOf } from "../capabilities/gemini.ts";
-import type { ReasoningCapabilities } from "../capabilities/reasoning.ts";
+import { LEVELS, type ReasoningCapabilities } from "../capabilities/reasoning.ts";
 import { nearestEffort } from "../common/reasoning-effort.ts";
 import type { RequestContext } from "../protocol.ts";
 
@@ -62,7 +62,8 @@ export const deepseekReasoning: Ask = (effort, context) => {
     context.unsupported('`reasoning: "none"`', "This model always thinks.");
     return {};
   }
-  const word = level(effort, ["none", "low", "medium", "high", "max"], context);
+  // It takes `xhigh` for `max`.
+  const word = level(effort === "xhigh" ? "max" : effort, ["none", "low", "medium", "high", "max"], context);
   if (word === undefined) return {};
   return word === "none"
     ? { thinking: { type: "disabled" } }
@@ -79,8 +80,9 @@ export const groqReasoning: Ask = (effort, context) => {
   if (/qwen-?3/.test(model)) {
     const word = level(effort, ["none", "low", "medium", "high"], context);
     if (word === undefined) return {};
-    // Without parsing, the text would contain the thinking.
-    return word === "none" ? { reasoning_effort: "none" } : { reasoning_effort: "default", reasoning_format: "parsed" };
+    // Only the latest have levels. Without parsing, the text would contain the thinking.
+    const thinks = /qwen-?3\.[89]/.test(model) ? word : "default";
+    return word === "none" ? { reasoning_effort: "none" } : { reasoning_effort: thinks, reasoning_format: "parsed" };
   }
   if (effort !== "none") context.unsupported("`reasoning`", "This model is not known to think.");
   return {};
@@ -94,8 +96,10 @@ export const mistralReasoning: Ask = (effort, context) => {
     if (level(effort, ["high"], context) === undefined) return {};
     return { prompt_mode: "reasoning" };
   }
-  if (/small|medium/.test(model)) {
-    const word = level(effort, ["none", "high"], context);
+  // The alias means Large 4, which always thinks.
+  const levels = /small|medium/.test(model) ? ["none", "high"] : /large-(latest|[4-9](?!\d))/.test(model) ? LEVELS : [];
+  if (levels.length > 0) {
+    const word = level(effort, levels, context);
     return word === undefined ? {} : { reasoning_effort: word };
   }
   if (effort !== "none") context.unsupported("`reasoning`", "This model does not think.");

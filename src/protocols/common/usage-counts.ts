@@ -2,8 +2,9 @@
 
 import type { TokenUsage } from "../../contract/usage.ts";
 
-/** Returns a token count; `undefined` for any other value. */
+/** Returns a token count; `undefined` for any other value. Some gateways write counts as strings. */
 export function countIn(value: unknown): number | undefined {
+  if (typeof value === "string") return /^\d{1,15}$/.test(value) ? Number(value) : undefined;
   return typeof value === "number" && value >= 0 && value < Number.POSITIVE_INFINITY ? value : undefined;
 }
 

@@ -30,7 +30,7 @@ function grown(block: JsonObject, delta: JsonObject): JsonObject {
     case "citations_delta":
       return { ...block, citations: [...listOf(block.citations), objectOr(delta.citation)] };
     case "compaction_delta":
-      return { ...block, content: delta.content };
+      return { ...block, ...delta, type: block.type };
     default:
       return block;
   }
