@@ -69,6 +69,12 @@ test.each([
   expect((await bodyOf({ tools: [LOOK], toolChoice })).tool_choice).toEqual(due);
 });
 
+test("a tool choice without tools, which the server refuses, stays out", async () => {
+  expect(await bodyOf({ toolChoice: "none" })).not.toHaveProperty("tool_choice");
+  const own = { tools: [{ type: "bash_20250124", name: "bash" }] };
+  expect(await bodyOf({ toolChoice: "none", providerOptions: own })).toMatchObject({ tool_choice: { type: "none" } });
+});
+
 test("providerOptions win, field by field", async () => {
   const body = await bodyOf({
     tools: [LOOK],

@@ -209,6 +209,13 @@ describe("the rest of a request", () => {
     expect(await expectRefusal(client, model, options, name)).not.toHaveProperty(leftOut);
   });
 
+  test.each(["openai chat", "claude chat", "deepseek", "ollama"] as const)(
+    "%s gets no empty list of stops",
+    async (client) => {
+      expect(await bodyOf(client, "m", { stop: [] })).not.toHaveProperty("stop");
+    },
+  );
+
   test("OpenAI stops at four texts at most", async () => {
     const body = await expectRefusal("openai chat", "gpt-4.1", { stop: ["a", "b", "c", "d", "e"] }, /`stop`/);
     expect(body.stop).toEqual(["a", "b", "c", "d"]);

@@ -82,6 +82,11 @@ test.each([
   expect((await bodyOf({ tools: [LOOK], toolChoice })).toolConfig).toEqual({ functionCallingConfig: { mode } });
 });
 
+test("a tool choice without functions, which the server refuses, stays out", async () => {
+  expect(await bodyOf({ toolChoice: "none" })).not.toHaveProperty("toolConfig");
+  expect(await bodyOf({ toolChoice: "none", search: {} })).not.toHaveProperty("toolConfig");
+});
+
 test("providerOptions win, field by field", async () => {
   const body = await bodyOf({
     temperature: 0.5,
@@ -102,6 +107,7 @@ describe("a model's name decides its family", () => {
     ["gemini-3-pro-preview", { thinking: "level", canStopThinking: false, wantsSignatures: true }],
     ["gemini-3.1-pro-preview-customtools", { thinking: "level", canStopThinking: false }],
     ["gemini-3.7-flash", { thinking: "level", canStopThinking: false }],
+    ["gemini-3.8-flash", { thinking: "level", canStopThinking: false }],
     ["gemini-3.5-flash-lite", { thinking: "level", canStopThinking: true, combinesTools: true }],
     ["gemini-flash-latest", { thinking: "level", canStopThinking: true, wantsSignatures: true }],
     ["gemini-4-argon", { thinking: "level", canStopThinking: false, takesSampling: false }],
@@ -142,6 +148,7 @@ describe("what a model lacks is refused by name, or left out", () => {
   test.each<[string, string, SendOptions, RegExp, string]>([
     ["warmth of a model that chooses itself", "gemini-4-argon", { temperature: 0 }, /`temperature`/, "temperature"],
     ["topP of one", "gemini-4-argon", { topP: 0.5 }, /`topP`/, "topP"],
+    ["a sixth text to stop at", FLASH, { stop: ["a", "b", "c", "d", "e", "f"] }, /5 strings in `stop`/, '"f"'],
     ["labels", FLASH, { metadata: { team: "a" } }, /`metadata`/, "metadata"],
     ["a key for the cache", FLASH, { promptCache: { key: "c" } }, /`promptCache\.key`/, "cache"],
     ["a time for the cache", FLASH, { promptCache: { ttl: "1h" } }, /`promptCache\.ttl`/, "cache"],

@@ -78,6 +78,14 @@ test.each(["auto", "none", "required"] as const)("a tool choice of %s", async (t
   expect((await bodyOf("openai", GPT, { tools: [LOOK], toolChoice })).tool_choice).toBe(toolChoice);
 });
 
+test.each(["openai", "grok"] as const)("a tool choice without tools, which %s refuses, stays out", async (client) => {
+  expect(await bodyOf(client, GPT, { toolChoice: "none" })).not.toHaveProperty("tool_choice");
+  const own = { tools: [{ type: "code_interpreter" }] };
+  expect(await bodyOf(client, GPT, { toolChoice: "none", providerOptions: own })).toMatchObject({
+    tool_choice: "none",
+  });
+});
+
 test("providerOptions win, field by field", async () => {
   const body = await bodyOf("openai", "gpt-5", {
     reasoning: "low",
@@ -235,6 +243,19 @@ describe("what a provider or a model lacks is refused by name, or left out", () 
     expect(await bodyOf("openai", "gpt-5.1", { temperature: 0 })).toMatchObject({ temperature: 0 });
     expect(await bodyOf("openai", "gpt-5.5", { temperature: 0, reasoning: "none" })).toMatchObject({ temperature: 0 });
     expect(await bodyOf("grok", GROK, { temperature: 0 })).toMatchObject({ temperature: 0 });
+  });
+
+  test("a model that cannot stop thinking takes no sampling where that wish is left out", async () => {
+    const options = { temperature: 0, topP: 0.5, reasoning: "none", unsupported: "ignore" } as const;
+    for (const [client, model] of [
+      ["openai", "gpt-5"],
+      ["openai chat", "gpt-5"],
+      ["openai chat", "o3"],
+    ] as const) {
+      const body = await bodyOf(client, model, options);
+      for (const name of ["temperature", "top_p", "reasoning", "reasoning_effort"])
+        expect(body).not.toHaveProperty(name);
+    }
   });
 
   test("less output than OpenAI takes is a mistake", async () => {

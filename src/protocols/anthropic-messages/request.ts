@@ -16,7 +16,7 @@ import {
   unboundPieces,
 } from "../common/thinking-binding.ts";
 import type { HistoryCalls } from "../common/tool-call-history.ts";
-import { ANTHROPIC_ROOT_REFUSALS, NO_PARAMETERS, parametersOf } from "../common/tool-parameters.ts";
+import { ANTHROPIC_ROOT_REFUSALS, mayCall, NO_PARAMETERS, parametersOf } from "../common/tool-parameters.ts";
 import { unsupportedSearch } from "../common/unsupported-search.ts";
 import { type Endpoint, type ProtocolRequest, requestContext } from "../protocol.ts";
 import type { AnthropicContext } from "./context.ts";
@@ -63,7 +63,7 @@ export function buildAnthropicRequest(
     ...(output && { output_config: output }),
     ...samplingOf(context, thinking.isOn),
     ...stopOf(context),
-    ...toolChoiceOf(context, thinking.hasBudget, tools.length > 0),
+    ...toolChoiceOf(context, thinking.hasBudget, mayCall(tools, options)),
     ...metadataOf(context),
   };
   const marks = cacheMarkOf(context);
@@ -215,7 +215,7 @@ function toolChoiceOf(
   if (toolChoice === undefined && !mustSearch) {
     return hasTools && !tools?.length && !search ? { tool_choice: { type: "none" } } : {};
   }
-  if (toolChoice === "auto" || toolChoice === "none") return { tool_choice: { type: toolChoice } };
+  if (toolChoice === "auto" || toolChoice === "none") return hasTools ? { tool_choice: { type: toolChoice } } : {};
   if (!capabilities.takesForcedTool || hasBudget) {
     const what = mustSearch ? '`search.mode: "on"`' : "a `toolChoice` that forces a call";
     const advice = hasBudget

@@ -44,7 +44,7 @@ function capabilitiesIn(model: string): GeminiCapabilities {
   if (!model.includes("gemini")) return { ...UNKNOWN, takesSystem: !/gemma-[123]/.test(model) };
   const [, major, minor] = /gemini-(\d+)(?:\.(\d+))?/.exec(model) ?? [];
   const version = major === undefined ? 3 : Number(`${major}.${minor ?? 0}`);
-  const alwaysThinks = version >= 4 || /pro/.test(model) || /gemini-3\.7-flash(?!-lite)/.test(model);
+  const alwaysThinks = version >= 4 || /pro/.test(model) || /gemini-3\.[7-9]-flash(?!-lite)/.test(model);
   return {
     thinking: version < 2.5 ? "none" : version < 3 ? "budget" : "level",
     canStopThinking: !alwaysThinks,

@@ -1,5 +1,7 @@
 /** The values of the option `reasoning` that a model accepts, in the words of OpenAI's protocols. */
 
+import type { ReasoningEffort } from "../../contract/options.ts";
+
 /** The capabilities of one family of models. */
 export interface ReasoningCapabilities {
   /** Whether the model thinks: never, only when asked to, by default, or unknown because its name is. */
@@ -13,6 +15,15 @@ export const LEVELS: readonly string[] = ["low", "medium", "high"];
 
 /** The same for models whose thinking can be turned off. */
 export const LEVELS_AND_NONE: readonly string[] = ["none", "low", "medium", "high"];
+
+/**
+ * Returns whether a model thinks when this effort is asked for. One that thinks by default and cannot stop does so also
+ * with `none`, which is not sent then.
+ */
+export function thinksWith({ reasons, efforts }: ReasoningCapabilities, effort: ReasoningEffort | undefined): boolean {
+  if (effort === undefined || (effort === "none" && !efforts.includes("none"))) return reasons === "unasked";
+  return effort !== "none" && reasons !== "never";
+}
 
 /** Models of unknown names. */
 const UNKNOWN_REASONING: ReasoningCapabilities = { reasons: "unknown", efforts: LEVELS_AND_NONE };

@@ -3,6 +3,7 @@
 import type { Message } from "../../contract/message.ts";
 import type { SendOptions, Tool } from "../../contract/options.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
+import { thinksWith } from "../capabilities/reasoning.ts";
 import { withContinuationPrompt } from "../common/continuation.ts";
 import { withOneAnswer, withProviderOptions } from "../common/provider-options.ts";
 import { BOUND_ELSEWHERE } from "../common/thinking-binding.ts";
@@ -88,8 +89,8 @@ function reasoningOf(context: ChatContext): JsonObject {
 /** Returns whether the model is known to think in this request. */
 function thinks({ options, endpoint, dialect }: ChatContext): boolean {
   const { reasoning } = options;
-  const reasons = dialect.capabilitiesOf?.(endpoint.model).reasons;
-  return reasoning === undefined ? reasons === "unasked" : reasoning !== "none" && reasons !== "never";
+  const capabilities = dialect.capabilitiesOf?.(endpoint.model);
+  return capabilities ? thinksWith(capabilities, reasoning) : reasoning !== undefined && reasoning !== "none";
 }
 
 /** Returns whether the model refuses the option, and reports it then. */
@@ -118,7 +119,7 @@ function stopOf(context: ChatContext): JsonObject {
   const { options, dialect, unsupported } = context;
   const { stop } = options;
   const { maxStops = Number.POSITIVE_INFINITY } = dialect;
-  if (stop === undefined || refusesOption("stop", context)) return {};
+  if (!stop?.length || refusesOption("stop", context)) return {};
   if (stop.length > maxStops) unsupported(`more than ${maxStops} strings in \`stop\``);
   return { stop: stop.slice(0, maxStops) };
 }

@@ -1,7 +1,7 @@
 /** The schema of a tool's arguments as providers accept it: its root has `type: "object"`. */
 
 import { SendError } from "../../contract/errors.ts";
-import type { Tool } from "../../contract/options.ts";
+import type { SendOptions, Tool } from "../../contract/options.ts";
 import type { JsonSchema } from "../../contract/schema.ts";
 import { isJsonObject } from "../../platform/json-object.ts";
 import { schemaEngine } from "../../schema/load-engine.ts";
@@ -47,6 +47,11 @@ export function parametersOf(
   }
   if (root.type === "object") return withoutKeywords(root, stray);
   return { type: "object", ...withoutKeywords(root, ["type", ...stray]) };
+}
+
+/** Returns whether a request has tools: servers refuse a choice of tools without any. */
+export function mayCall(tools: readonly unknown[], { providerOptions }: SendOptions): boolean {
+  return tools.length > 0 || providerOptions?.tools !== undefined;
 }
 
 /** Keywords that say nothing about the arguments of an object without properties. */

@@ -11,7 +11,7 @@ import { wellFormed } from "../common/message-text.ts";
 import { withOneAnswer, withProviderOptions } from "../common/provider-options.ts";
 import { nearestEffort } from "../common/reasoning-effort.ts";
 import { GEMINI_NAMES } from "../common/tool-call-ids.ts";
-import { hasNoParameters, parametersOf } from "../common/tool-parameters.ts";
+import { hasNoParameters, mayCall, parametersOf } from "../common/tool-parameters.ts";
 import { unsupportedSearch } from "../common/unsupported-search.ts";
 import { type Endpoint, type ProtocolRequest, requestContext } from "../protocol.ts";
 import type { GeminiContext } from "./context.ts";
@@ -69,17 +69,27 @@ function modelPath(model: string): string {
 }
 
 function generationConfigOf(context: GeminiContext): JsonObject {
-  const { maxOutputTokens, stop, seed } = context.options;
+  const { maxOutputTokens, seed } = context.options;
   const sampling = samplingOf(context);
   const thinkingConfig = thinkingOf(context);
   return {
     ...(maxOutputTokens !== undefined && { maxOutputTokens }),
     ...sampling,
-    ...(stop !== undefined && { stopSequences: stop }),
+    ...stopOf(context),
     ...(seed !== undefined && { seed }),
     ...outputOf(context),
     ...(thinkingConfig && { thinkingConfig }),
   };
+}
+
+/** Maximum number of stop strings. */
+const MAX_STOPS = 5;
+
+/** @see https://ai.google.dev/api/generate-content#generationconfig */
+function stopOf({ options: { stop }, unsupported }: GeminiContext): JsonObject {
+  if (!stop?.length) return {};
+  if (stop.length > MAX_STOPS) unsupported(`more than ${MAX_STOPS} strings in \`stop\``);
+  return { stopSequences: stop.slice(0, MAX_STOPS) };
 }
 
 /** @see https://ai.google.dev/gemini-api/docs/structured-output */
@@ -186,9 +196,11 @@ function dayAfter(day: string): string {
 }
 
 /** In addition to functions, the server shows the calls of Google's own tools only on request. */
-function toolConfigOf({ toolChoice }: SendOptions, tools: readonly JsonObject[]): JsonObject {
+function toolConfigOf(options: SendOptions, tools: readonly JsonObject[]): JsonObject {
+  const { toolChoice } = options;
   const isMixed = tools.length > 1;
-  if (toolChoice === undefined && !isMixed) return {};
+  const functions = tools.filter(({ functionDeclarations }) => functionDeclarations !== undefined);
+  if (!mayCall(functions, options) || (toolChoice === undefined && !isMixed)) return {};
   const functionCallingConfig =
     typeof toolChoice === "object"
       ? { mode: "ANY", allowedFunctionNames: [toolChoice.name] }

@@ -102,7 +102,7 @@ function runtimeOptionsOf({ maxOutputTokens, temperature, topP, stop, seed }: Se
     ...(maxOutputTokens !== undefined && { num_predict: maxOutputTokens }),
     ...(temperature !== undefined && { temperature }),
     ...(topP !== undefined && { top_p: topP }),
-    ...(stop !== undefined && { stop }),
+    ...(stop?.length && { stop }),
     ...(seed !== undefined && { seed }),
   };
 }

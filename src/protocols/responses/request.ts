@@ -5,11 +5,12 @@ import type { Message } from "../../contract/message.ts";
 import type { SendOptions, Tool } from "../../contract/options.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
 import { schemaEngine } from "../../schema/load-engine.ts";
+import { thinksWith } from "../capabilities/reasoning.ts";
 import { withContinuationPrompt } from "../common/continuation.ts";
 import { wellFormed } from "../common/message-text.ts";
 import { withProviderOptions } from "../common/provider-options.ts";
 import { nearestEffort } from "../common/reasoning-effort.ts";
-import { NO_PARAMETERS, parametersOf, withoutClosedObjects } from "../common/tool-parameters.ts";
+import { mayCall, NO_PARAMETERS, parametersOf, withoutClosedObjects } from "../common/tool-parameters.ts";
 import { type Endpoint, type ProtocolRequest, requestContext } from "../protocol.ts";
 import type { ResponsesContext } from "./context.ts";
 import type { ResponsesDialect } from "./dialects.ts";
@@ -49,7 +50,7 @@ export function buildResponsesRequest(
         ...(reasoning && { reasoning }),
         ...outputOf(context),
         ...(tools.length > 0 && { tools }),
-        ...toolChoiceOf(context, search.length > 0),
+        ...(mayCall(tools, options) && toolChoiceOf(context, search.length > 0)),
         ...cacheOf(context),
         ...(options.metadata !== undefined && dialect.takesMetadata && { metadata: options.metadata }),
       },
@@ -94,8 +95,7 @@ function reasoningOf({ options, endpoint, dialect, unsupported }: ResponsesConte
 /** Most models that think refuse sampling parameters. A model that can stop thinking takes them without thinking. */
 function samplingOf({ options, endpoint, dialect, unsupported }: ResponsesContext): JsonObject {
   const { temperature, topP, reasoning } = options;
-  const { reasons } = dialect.capabilitiesOf(endpoint.model);
-  const thinks = reasoning === undefined ? reasons === "unasked" : reasoning !== "none" && reasons !== "never";
+  const thinks = thinksWith(dialect.capabilitiesOf(endpoint.model), reasoning);
   const refused = dialect.refusesSampling?.(endpoint.model, thinks) ?? false;
   const advice = thinks ? "It thinks." : "";
   if (refused && temperature !== undefined) unsupported("`temperature`", advice);
