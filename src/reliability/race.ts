@@ -15,6 +15,7 @@ import { outerFailure } from "../stream/inner-call.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
 import { mergeFacts, type ReplyFacts } from "../stream/reply-facts.ts";
 import { type ChunkSink, type ChunkSource, NO_SINK, Opening } from "../stream/source.ts";
+import { waitBefore } from "../stream/wait-before.ts";
 import { estimateInputTokens } from "../tokens/estimate.ts";
 import { type ReleaseReason, Runner, type RunnerHost } from "./runner.ts";
 
@@ -201,6 +202,7 @@ export class Race implements ChunkSource, RunnerHost {
       attempts: this.#attempts,
       signal,
       patienceMs: this.#rules.patienceMs(client),
+      waitedBeforeMs: waitBefore(timeouts, passedMs),
     });
     this.#runners.add(runner);
     if (this.facts.model === "") Object.assign(this.facts, { provider: client.provider, model: client.model });

@@ -1,12 +1,12 @@
 /** Keeps a client within its provider's limits: calls wait in a queue instead of being refused. */
 
 import type { ClientWrapper, TypedClient } from "../contract/client.ts";
-import type { SendOptions } from "../contract/options.ts";
 import { limitsLeft } from "../contract/timeouts.ts";
 import { settledFor } from "../stream/caller-stack.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
 import { clientOf } from "../stream/open-stream.ts";
 import { refusalOf } from "../stream/transfer.ts";
+import { waitBefore, withWaitBefore } from "../stream/wait-before.ts";
 import { CallQueue, type RateLimitOptions } from "./call-queue.ts";
 import { askComplete, askStreamed, countingBy } from "./race-client.ts";
 
@@ -35,9 +35,13 @@ export function rateLimit(client: ClientWrapper, options: RateLimitOptions): Typ
     async open(messages, options, streamed) {
       const startedAt = performance.now();
       const release = await settledFor(queue.acquire(client, messages, options));
+      const { timeouts } = options;
+      const passedMs = performance.now() - startedAt;
+      const beforeMs = waitBefore(timeouts, passedMs);
       try {
         const ask = streamed ? askStreamed : askComplete;
-        const stream = await ask(client, messages, afterWaiting(options, startedAt));
+        const stream = await ask(client, messages, { ...options, timeouts: limitsLeft(timeouts, passedMs) });
+        stream.replaceFailure((error) => withWaitBefore(error, beforeMs));
         // Known with the headers; a wrapper may know only at the end which client has answered.
         const { rateLimits } = stream.partial;
         queue.learn(rateLimits);
@@ -48,17 +52,11 @@ export function rateLimit(client: ClientWrapper, options: RateLimitOptions): Typ
         // A value that the schema has accepted is of the schema's type, whichever client was asked.
         return stream as MessageStream<never>;
       } catch (error) {
-        const refusal = refusalOf(error, client, options.signal);
+        const refusal = withWaitBefore(refusalOf(error, client, options.signal), beforeMs);
         release(undefined, refusal);
         throw refusal;
       }
     },
   });
   return countingBy(client, limited);
-}
-
-/** Returns a call's limits when its turn comes. */
-function afterWaiting<Output>(options: SendOptions<Output>, since: number): SendOptions<Output> {
-  const { timeouts } = options;
-  return timeouts?.total ? { ...options, timeouts: limitsLeft(timeouts, performance.now() - since) } : options;
 }

@@ -34,6 +34,8 @@ export interface RunnerContext {
    * without limit.
    */
   readonly patienceMs: number | undefined;
+  /** See `waitBefore`. */
+  readonly waitedBeforeMs: number;
 }
 
 /** The array of the race holds the attempts of a client once: none yet, one in place of them, or its own. */
@@ -68,6 +70,10 @@ export class Runner implements InnerCallHost {
 
   get facts(): ReplyFacts {
     return this.#host.facts;
+  }
+
+  get waitedBeforeMs(): number {
+    return this.#context.waitedBeforeMs;
   }
 
   get isOpen(): boolean {

@@ -126,6 +126,10 @@ export class TurnSource implements ChunkSource, InnerCallHost {
     return this.#phase.status === "tools" || this.#phase.status === "approval";
   }
 
+  get waitedBeforeMs(): number {
+    return this.#turn.timeout?.waitedBeforeMs ?? 0;
+  }
+
   isWanted(): boolean {
     return this.#isWanted;
   }

@@ -8,6 +8,8 @@ import { MAX_TIMER_MS } from "../platform/clock.ts";
 export class TurnTimeout {
   readonly #totalMs: number;
   readonly #startedAt: number;
+  /** The time that had passed at the turn's last request. See `waitBefore`. */
+  waitedBeforeMs = 0;
 
   /**
    * @param totalMs in milliseconds; 0 and `undefined` turn the limit off
@@ -21,7 +23,8 @@ export class TurnTimeout {
   /** Returns the timeouts of the turn's next request; its `total` is the time that is left. */
   timeouts(given: Timeouts | undefined): { readonly timeouts?: Timeouts } {
     if (this.#totalMs === Number.POSITIVE_INFINITY) return given ? { timeouts: given } : {};
-    return { timeouts: { ...given, total: Math.max(1, Math.ceil(this.#remainingMs())) } };
+    this.waitedBeforeMs = this.#elapsedMs();
+    return { timeouts: { ...given, total: Math.max(1, Math.ceil(this.#totalMs - this.waitedBeforeMs)) } };
   }
 
   /** Calls `expire` when the limit passes. Returns the timer, for `clearTimeout`. */

@@ -8,6 +8,7 @@ import { offAbort, onAbort } from "../platform/abort.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
 import { openRest } from "../stream/rest-of-reply.ts";
 import { refusalOf } from "../stream/transfer.ts";
+import { withWaitBefore } from "../stream/wait-before.ts";
 import type { Decision } from "./approvals.ts";
 import type { Ask } from "./ask.ts";
 import type { Conversation } from "./conversation.ts";
@@ -180,7 +181,7 @@ export class Turn<Output = unknown> {
         first = await this.#ask(this.client, this.#request.messages, this.#options);
       } else if (this.signal.aborted) throw abortError(this);
     } catch (error) {
-      const refusal = refusalOf(error, this.client, this.signal);
+      const refusal = withWaitBefore(refusalOf(error, this.client, this.signal), this.timeout?.waitedBeforeMs ?? 0);
       this.end(refusal.partial, true);
       await this.saved();
       throw refusal;

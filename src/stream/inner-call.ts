@@ -13,11 +13,14 @@ import type { MessageStream } from "./message-stream.ts";
 import { redactionsOf } from "./message-stream.ts";
 import type { ReplyFacts } from "./reply-facts.ts";
 import { refusalOf, sendErrorOf } from "./transfer.ts";
+import { withWaitBefore } from "./wait-before.ts";
 
 /** The receiver of an inner call's chunks. */
 export interface InnerCallHost {
   /** Those of the outer reply. */
   readonly facts: ReplyFacts;
+  /** The time that had passed when the inner call got the rest of `timeouts.total`. See `waitBefore`. */
+  readonly waitedBeforeMs: number;
   /** Returns whether the consumer waits for a chunk. */
   isWanted(): boolean;
   /** The inner call has its stream. */
@@ -181,7 +184,8 @@ export class InnerCall {
     this.#fail(sendErrorOf(error));
   };
 
-  #fail(error: SendError): void {
+  #fail(thrown: SendError): void {
+    const error = withWaitBefore(thrown, this.#host.waitedBeforeMs);
     const { status, stream, failure = error } = this.#phase;
     this.#phase = { status: "over", stream, failure };
     if (status !== "over") this.#host.failed(error, this);

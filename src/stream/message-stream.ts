@@ -240,6 +240,12 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
     return isRead ? { phase: source.waitsForTools ? "tools" : "reply", waitedMs } : undefined;
   }
 
+  /** Passes a failure of the reply through `replace` before a consumer learns of it. For wrappers. @internal */
+  replaceFailure(replace: (error: SendError) => SendError): void {
+    const { replaceFailure: own } = this.#state;
+    this.#state.replaceFailure = own ? (error) => replace(own(error)) : replace;
+  }
+
   /** Stops retries of this reply: only its rest is wanted. For the wrappers of this package. @internal */
   onlyRest(): void {
     this.#state.lastAttempt();

@@ -20,6 +20,7 @@ import { mergeFacts, type ReplyFacts } from "./reply-facts.ts";
 import { shiftCitation } from "./shift-citation.ts";
 import { type ChunkSink, type ChunkSource, NO_SINK } from "./source.ts";
 import { isUnrepeatable } from "./unrepeatable.ts";
+import { waitBefore } from "./wait-before.ts";
 
 /** The call that is to be brought to its end. */
 export interface RecoverableCall {
@@ -54,6 +55,7 @@ type Phase =
 /** Relays one stream after another as one reply. */
 export class RecoveringSource implements ChunkSource, InnerCallHost {
   readonly facts: ReplyFacts = { provider: "", model: "", attempts: [] };
+  waitedBeforeMs = 0;
   readonly #call: RecoverableCall;
   #sink: ChunkSink = NO_SINK;
   readonly #usageTotal = new UsageTotal();
@@ -286,11 +288,13 @@ export class RecoveringSource implements ChunkSource, InnerCallHost {
     const length = text.length - kept.length;
     const reasoningLength = continues ? 0 : this.#reasoningLength;
     this.#discard = length + reasoningLength > 0 || this.#anyOpenCall ? { length, reasoningLength } : undefined;
+    const passedMs = this.#call.now() - this.#call.startedAt;
+    this.waitedBeforeMs = waitBefore(options.timeouts, passedMs);
     void this.#begin().open(
       (signal) =>
         this.#call.open(continues ? [...messages, beginning] : messages, {
           ...options,
-          ...this.#remaining(kept),
+          ...this.#remaining(kept, passedMs),
           signal,
         }),
       (error) => hasAlternative(options.signal, error),
@@ -298,11 +302,11 @@ export class RecoveringSource implements ChunkSource, InnerCallHost {
   }
 
   /** Returns the rest of the limits on the complete call. */
-  #remaining(written: string): Pick<SendOptions, "maxOutputTokens" | "timeouts"> {
+  #remaining(written: string, passedMs: number): Pick<SendOptions, "maxOutputTokens" | "timeouts"> {
     const { maxOutputTokens: most, timeouts } = this.#call.options;
     return {
       maxOutputTokens: most && Math.min(most, Math.max(MIN_OUTPUT_TOKENS, most - estimateTokens(written))),
-      timeouts: limitsLeft(timeouts, this.#call.now() - this.#call.startedAt),
+      timeouts: limitsLeft(timeouts, passedMs),
     };
   }
 

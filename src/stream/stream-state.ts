@@ -44,6 +44,8 @@ export class StreamState implements QueueOwner {
   readonly #endWaiters: (() => void)[] = [];
   #outcome: Outcome = RUNNING;
   #mode: Mode = READING;
+  /** See `MessageStream.replaceFailure`. */
+  replaceFailure: ((error: SendError) => SendError) | undefined;
   /** The first reader: a loop, which gets the chunks, or `finalMessage`, which drops them. */
   #reader: "none" | "loop" | "finalMessage" = "none";
   /** The reader has been thrown the failure: its next `next()` is the end. */
@@ -265,7 +267,7 @@ export class StreamState implements QueueOwner {
     this.#stopwatch.ended();
     const arrived = error.partial ?? this.#message("interrupted");
     const { attempts, redactions = [] } = this.source.facts;
-    let failure = error;
+    let failure = this.replaceFailure?.(error) ?? error;
     if (!error.partial) {
       for (const redact of redactions) failure = redact(failure);
       failure = failure.with({ partial: arrived, attempts });

@@ -44,6 +44,7 @@ export function viewerStream(reply: RelayedReply, stopwatch: Stopwatch): PublicS
   let isReading = false;
   let isOver = false;
   let outcome: Outcome | undefined;
+  const replaceFailures: Parameters<MessageStream["replaceFailure"]>[0][] = [];
   const endListeners: EndListener[] = [];
   const endWaiters: (() => void)[] = [];
 
@@ -97,7 +98,7 @@ export function viewerStream(reply: RelayedReply, stopwatch: Stopwatch): PublicS
     if (isOver) return;
     isOver = true;
     take();
-    const failure = failureFrom(thrown);
+    const failure = replaceFailures.reduce((error, replace) => replace(error), failureFrom(thrown));
     reply.close(failure.kind, false, failure.status);
     if (tokensLeft !== undefined) return finish("stopped");
     stopwatch.ended();
@@ -262,6 +263,9 @@ export function viewerStream(reply: RelayedReply, stopwatch: Stopwatch): PublicS
     },
     onArrival(listener) {
       stopwatch.onArrival = listener;
+    },
+    replaceFailure(replace) {
+      replaceFailures.push(replace);
     },
     onlyRest() {}, // a relay retries by itself
     async [Symbol.asyncDispose]() {
