@@ -18,13 +18,22 @@ const LONG = [
   "clients/key-spellings.test.ts",
 ];
 
+/**
+ * Files that run one after the other in the same process, with the same modules: to load these anew takes longer than
+ * most of the files. Each leaves globals, environment and clocks as it found them.
+ */
+const SHARING = ["dialects", "embedded", "models", "otel", "protocols", "schema", "session", "stream", "transport"].map(
+  (folder) => `test/${folder}/**/*.test.ts`,
+);
+
 /** Begins with the long files, which a machine without earlier results takes for short: none is left for the end. */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
-    const place = ({ moduleId }: TestSpecification): number => {
+    const place = ({ moduleId, project }: TestSpecification): number => {
       const at = LONG.findIndex((name) => moduleId.endsWith(`/test/${name}`));
-      return at < 0 ? LONG.length : at;
+      // A process is shared only by files that follow each other.
+      return at < 0 ? LONG.length + (project.config.isolate ? 0 : 1) : at;
     };
     return sorted.toSorted((one, other) => place(one) - place(other));
   }
@@ -52,7 +61,13 @@ const config: ViteUserConfig = defineConfig({
     ],
   },
   test: {
-    include: ["test/**/*.test.ts"],
+    projects: [
+      {
+        extends: true,
+        test: { name: "own process", include: ["test/**/*.test.ts"], exclude: [...SHARING, "**/node_modules/**"] },
+      },
+      { extends: true, test: { name: "shared process", include: SHARING, isolate: false } },
+    ],
     // For what hangs: on a busy machine a test may take long.
     testTimeout: 60_000,
     // Tests wait for sockets, timers and other processes for a third of their time: three files keep two cores busy.
@@ -63,6 +78,7 @@ const config: ViteUserConfig = defineConfig({
     hookTimeout: 60_000,
     // An event that is waited for comes late on a busy machine: only a test that fails takes so long.
     expect: { poll: { timeout: 10_000 } },
+    setupFiles: ["test/support/patience.ts"],
     // An unhandled rejection fails the run: the library promises there is none.
     dangerouslyIgnoreUnhandledErrors: false,
     coverage: { provider: "v8", include: ["src/**"] },

@@ -2,11 +2,13 @@
 
 import { inspect } from "node:util";
 import { ClaudeClient, CompatibleClient, fallback, GeminiClient, LLMSession, OpenAIClient, SendError } from "cloudllm";
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { FetchLike } from "../../src/transport/fetch.ts";
 
 // Thousands of errors: to map every frame of their stacks to the sources takes most of the time. No frame holds a key.
-Error.stackTraceLimit = 1;
+const { stackTraceLimit } = Error;
+beforeAll(() => void Object.assign(Error, { stackTraceLimit: 1 }));
+afterAll(() => void Object.assign(Error, { stackTraceLimit }));
 
 const KEY = "sk-Proj/a+B_9=quite&long\"key'x";
 /** Header values may hold what a key may not. */
