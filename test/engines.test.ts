@@ -51,6 +51,6 @@ test("an engine and its data are gone when the process of the tests was killed",
   const pid = await new Promise<number>((resolve) => tests.stdout.once("data", (line) => resolve(Number(line))));
   expect(() => process.kill(pid, 0)).not.toThrow();
   tests.kill("SIGKILL");
-  await vi.waitFor(() => expect(existsSync(folder)).toBe(false), 5_000);
+  await vi.waitFor(() => expect(existsSync(folder)).toBe(false));
   expect(() => process.kill(pid, 0)).toThrow("ESRCH");
 });

@@ -152,7 +152,7 @@ describe("in one process space", () => {
         await expect(quickStore().claim("s")).rejects.toMatchObject(busy());
         process.kill(Number(line), "SIGKILL");
         const stat = () => readFileSync(`/proc/${Number(line)}/stat`, "utf8");
-        await vi.waitFor(() => expect(stat()).toMatch(/\) Z /), 5_000);
+        await vi.waitFor(() => expect(stat()).toMatch(/\) Z /));
         const heir = silentStore();
         await heir.claim("s");
         await heir.release("s");

@@ -61,10 +61,10 @@ describe.skipIf(missing !== undefined)(title, () => {
       await store.release(id);
     }
     expect((await store.list()).sessions).toHaveLength(2);
-    await vi.waitFor(async () => expect(await store.load("ann/1")).toEqual([]), 3_000);
-    await vi.waitFor(async () => expect((await store.list()).sessions).toEqual([]), 3_000);
+    await vi.waitFor(async () => expect(await store.load("ann/1")).toEqual([]));
+    await vi.waitFor(async () => expect((await store.list()).sessions).toEqual([]));
     expect((await store.list({ prefix: "ann/" })).sessions).toEqual([]);
-    await vi.waitFor(async () => expect(await run("DBSIZE")).toBe(0), 3_000);
+    await vi.waitFor(async () => expect(await run("DBSIZE")).toBe(0));
     await close();
   });
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type * as ReactTypes from "react";
 import { rolldown } from "rolldown";
+import { vi } from "vitest";
 import type { useChat } from "../../src/react/index.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -86,7 +87,7 @@ export async function reactLab(version: 18 | 19): Promise<ReactLab> {
   };
 }
 
-/** A document for the whole file of tests. It draws no frames: timers make them. */
+/** A document until `vi.unstubAllGlobals()`. It draws no frames: timers make them. */
 async function setUpDocument(): Promise<void> {
   if ("document" in globalThis) return;
   const { Window } = (await import(pathToFileURL(join(packages, "happy-dom", "lib", "index.js")).href)) as {
@@ -94,7 +95,5 @@ async function setUpDocument(): Promise<void> {
   };
   const window = new Window();
   const { document, navigator } = window;
-  for (const [name, value] of Object.entries({ window, document, navigator })) {
-    Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
-  }
+  for (const [name, value] of Object.entries({ window, document, navigator })) vi.stubGlobal(name, value);
 }
