@@ -1,28 +1,21 @@
 /** Processes are killed at any moment of a loop of tools that no session keeps: on real logs, with viewers at each. */
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import type { AssistantMessage } from "../../src/index.ts";
 import { gapsIn, runId, type Watching, watch } from "../support/relay.ts";
 import { serverProcesses } from "./server-processes.ts";
 import { SHARED_LOGS } from "./shared-logs.ts";
-
-const PROGRAM = fileURLToPath(new URL("turn-process.mjs", import.meta.url));
-const ROUNDS = Number(process.env.KILL_ROUNDS ?? 4);
-const TIMEOUT_MS = 60_000 + ROUNDS * 10_000;
-const AT_ONCE = 4;
-const LEASE_MS = 1_000;
-const WHOLE = [0, 1, 2].flatMap((step) => Array.from({ length: 20 }, (_, index) => `s${step}w${index} `)).join("");
+import { killRounds, LEASE_MS, ROUNDS, runsIn, TIMEOUT_MS, TURN_PROCESS, WHOLE } from "./turn-kills.ts";
 
 describe.each(SHARED_LOGS)("killed loops of tools on $title", (log) => {
   const processes = serverProcesses(log);
   const file = join(tmpdir(), `cloudllm-notes-${runId()}`);
 
   async function start() {
-    const { port, child } = await processes.start(PROGRAM, "none", "-", LEASE_MS, file);
+    const { port, child } = await processes.start(TURN_PROCESS, "none", "-", LEASE_MS, file);
     return { url: `http://127.0.0.1:${port}/chat`, child };
   }
 
@@ -44,9 +37,7 @@ describe.each(SHARED_LOGS)("killed loops of tools on $title", (log) => {
     await Promise.all([early.over, late.over]);
     const again = await attach(others[0]);
     await again.over;
-    const notes = readFileSync(file, "utf8").split("\n");
-    const ran = [0, 1].map((step) => notes.filter((line) => line === `${run} ${step}`).length);
-    return { first, early, late, again, ran };
+    return { first, early, late, again, ran: runsIn(file, run) };
   }
 
   test.skipIf(log.missing !== undefined)(
@@ -55,11 +46,7 @@ describe.each(SHARED_LOGS)("killed loops of tools on $title", (log) => {
     async ({ annotate }) => {
       writeFileSync(file, "");
       const others = (await Promise.all([start(), start()])).map(({ url }) => url);
-      const results: Awaited<ReturnType<typeof round>>[] = [];
-      for (let at = 0; at < ROUNDS; at += AT_ONCE) {
-        const delays = Array.from({ length: Math.min(AT_ONCE, ROUNDS - at) }, () => Math.random() * 600);
-        results.push(...(await Promise.all(delays.map((delayMs) => round(others, delayMs)))));
-      }
+      const results = await killRounds((delayMs) => round(others, delayMs));
       await annotate(`${ROUNDS} kills: ${results.filter(({ again }) => endOf(again).isComplete).length} complete`);
       for (const { first, early, late, again, ran } of results) {
         expect(WHOLE.startsWith(first.text)).toBe(true);

@@ -2,23 +2,16 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Message } from "../../src/index.ts";
 import { type PostgresServer, postgresMissing, startPostgres } from "../support/postgres-server.ts";
 import { type RedisServer, startRedis } from "../support/redis-server.ts";
 import { gapsIn, runId, type Watching, watch } from "../support/relay.ts";
 import { SHARED_LOGS, type SharedLog } from "./shared-logs.ts";
-
-const PROGRAM = fileURLToPath(new URL("turn-process.mjs", import.meta.url));
-const ROUNDS = Number(process.env.KILL_ROUNDS ?? 4);
-const TIMEOUT_MS = 60_000 + ROUNDS * 10_000;
-const AT_ONCE = 4;
-const LEASE_MS = 1_000;
-const WHOLE = [0, 1, 2].flatMap((step) => Array.from({ length: 20 }, (_, index) => `s${step}w${index} `)).join("");
+import { killRounds, LEASE_MS, ROUNDS, runsIn, TIMEOUT_MS, TURN_PROCESS, WHOLE } from "./turn-kills.ts";
 
 type Kind = "sqlite" | "redis" | "postgres";
 
@@ -56,7 +49,7 @@ describe.each(PLACES)("killed turns on $log with a store in $kind", ({ log, kind
   async function start(file: string): Promise<{ readonly url: string; readonly child: ChildProcess }> {
     const logPlace = redis?.url ?? join(folder, "runs.db");
     const storePlace = { sqlite: join(folder, "sessions.db"), redis: redis?.url, postgres: postgres?.url }[kind] ?? "";
-    const args = [PROGRAM, logPlace, kind, storePlace, String(LEASE_MS), file];
+    const args = [TURN_PROCESS, logPlace, kind, storePlace, String(LEASE_MS), file];
     const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
     children.push(child);
     const [port] = (await once(child.stdout, "data")) as [Buffer];
@@ -89,9 +82,7 @@ describe.each(PLACES)("killed turns on $log with a store in $kind", ({ log, kind
     const history = (await (await fetch(`${others[1]}/${chat}`)).json()) as { readonly messages: readonly Message[] };
     const next = watch(await ask(others[0] ?? "", chat, runId(), "Next"));
     await next.over;
-    const notes = readFileSync(file, "utf8").split("\n");
-    const ran = [0, 1].map((step) => notes.filter((line) => line === `${chat} ${step}`).length);
-    return { first, early, late, again, messages: history.messages, next, ran, tookMs };
+    return { first, early, late, again, messages: history.messages, next, ran: runsIn(file, chat), tookMs };
   }
 
   test.skipIf(missing !== undefined)(
@@ -101,11 +92,7 @@ describe.each(PLACES)("killed turns on $log with a store in $kind", ({ log, kind
       const file = join(folder, "notes");
       writeFileSync(file, "");
       const others = (await Promise.all([start(file), start(file)])).map(({ url }) => url);
-      const results: Awaited<ReturnType<typeof round>>[] = [];
-      for (let at = 0; at < ROUNDS; at += AT_ONCE) {
-        const delays = Array.from({ length: Math.min(AT_ONCE, ROUNDS - at) }, () => Math.random() * 600);
-        results.push(...(await Promise.all(delays.map((delayMs) => round(others, file, delayMs)))));
-      }
+      const results = await killRounds((delayMs) => round(others, file, delayMs));
       const times = results.map(({ tookMs }) => tookMs).sort((a, b) => a - b);
       const complete = results.filter(({ again }) => again.events.at(-1)?.type === "complete").length;
       const [median = 0, longest = 0] = [times[times.length >> 1], times.at(-1)].map((ms) => Math.round(ms ?? 0));
