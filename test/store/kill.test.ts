@@ -1,4 +1,4 @@
-/** A process that talks is killed, a hundred times, at any moment: every turn that it had finished is kept, and complete. */
+/** A process with talks is killed, again and again, at any moment: every turn that it had finished is kept, and complete. */
 
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,7 +8,7 @@ import { describe, expect, test } from "vitest";
 import { driversMissing, sqliteMissing } from "../interop/drivers.mjs";
 import { postgresMissing, startPostgres } from "../support/postgres-server.ts";
 import { redisMissing, startRedis } from "../support/redis-server.ts";
-import { killAHundredTimes } from "./killing.ts";
+import { killTalks } from "./killing.ts";
 import { Openers } from "./openers.ts";
 import { openStore, type StoreKind } from "./places.mjs";
 
@@ -55,7 +55,7 @@ describe.concurrent.each(STORES)("$kind", ({ kind, missing, open }) => {
     { timeout: 600_000 },
     async () => {
       await using opened = await open();
-      await killAHundredTimes(kind, opened.place);
+      await killTalks(kind, opened.place);
     },
   );
 

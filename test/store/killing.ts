@@ -1,9 +1,9 @@
-/** A process that talks is killed, a hundred times, at any moment: every turn that it had finished is kept, and complete. */
+/** A process with talks is killed, again and again, at any moment: every turn that it had finished is kept, and complete. */
 
 import { spawn } from "node:child_process";
 import { setTimeout as elapse } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { LLMSession, type Message, SendError } from "cloudllm";
+import { LLMSession, type Message, SendError, type SessionStore } from "cloudllm";
 import { type ProviderRequest, type ReplyScript, scriptedClient, startProviderServer } from "cloudllm/testing";
 import { expect } from "vitest";
 import { historyFault, requestFault } from "../session/legality.ts";
@@ -11,7 +11,9 @@ import { outputOf } from "../support/child-output.ts";
 import { randomFrom } from "../support/random.ts";
 import { openStore, type StoreKind } from "./places.mjs";
 
-const ROUNDS = 100;
+const ROUNDS = Number(process.env.KILL_ROUNDS ?? 25);
+/** A kill meets each talk at another place: four talks are four kills for one process. */
+const TALKS = 4;
 const SEED = Number(process.env.KILL_SEED ?? 20_261_124);
 const TALKER = fileURLToPath(new URL("talker.mjs", import.meta.url));
 /** Short, so that a round does not wait long for the lease of a killed process. */
@@ -55,8 +57,8 @@ class Pieces {
   };
 }
 
-/** Lets it talk until that moment, and resolves with the turns that it knew to be over. */
-async function killed(args: readonly string[], { afterMs, pieces }: Moment, server: Pieces): Promise<string[]> {
+/** Lets it talk until that moment, and resolves with the turns of each talk that it knew to be over. */
+async function killed(args: readonly string[], { afterMs, pieces }: Moment, server: Pieces): Promise<string[][]> {
   const child = spawn(process.execPath, [TALKER, ...args], { stdio: ["ignore", "pipe", "pipe"] });
   const output = outputOf(child);
   const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));
@@ -64,7 +66,9 @@ async function killed(args: readonly string[], { afterMs, pieces }: Moment, serv
   setTimeout(() => child.kill("SIGKILL"), afterMs);
   await closed;
   expect(output.stderr).toBe("");
-  return [...output.stdout.matchAll(/^done (.+)\n/gm)].map(([, said = ""]) => said);
+  const done: string[][] = Array.from({ length: TALKS }, () => []);
+  for (const [, talk, said = ""] of output.stdout.matchAll(/^done (\d) (.+)\n/gm)) done[Number(talk)]?.push(said);
+  return done;
 }
 
 /** Resolves with the session when the lease of the process that was killed has expired. */
@@ -81,27 +85,56 @@ async function reopened(options: Parameters<typeof LLMSession.open>[0]): Promise
 }
 
 /**
- * Kills a talking process a hundred times. After each, the history must have every turn whose end the process knew, complete; a reply that
- * was cut must be a true prefix and marked; and the next request must be legal.
+ * Kills a process with talks in each round. After it, the history of each talk must have every turn whose end the process knew, complete; a
+ * reply that was cut must be a true prefix and marked; and the next request must be legal.
  */
-export async function killAHundredTimes(kind: StoreKind, place: string): Promise<void> {
+export async function killTalks(kind: StoreKind, place: string): Promise<void> {
   const random = randomFrom(SEED);
   const pieces = new Pieces();
   await using server = await startProviderServer(scriptFor, { pace: 1, sleep: pieces.pace });
   const { store, close } = await openStore(kind, place, LEASE_MS);
-  let before: readonly Message[] = [];
-  const seen = { whole: 0, cut: 0, inTools: 0, absent: 0 };
+  const talks = Array.from({ length: TALKS }, (_, at) => new Talk(store, `talk ${at}`));
   for (let round = 0; round < ROUNDS; round++) {
-    const moment = random() < 0.2 ? { afterMs: random() * 150 } : { pieces: 1 + random() * 90, afterMs: random() * 8 };
-    const done = await killed([server.baseUrl, kind, place, String(LEASE_MS), String(round)], moment, pieces);
-    const at = `round ${round} of seed ${SEED}`;
+    // Some are killed before they have begun, wherever the others are met.
+    const isEarly = round % 5 === 0;
+    const moment = isEarly
+      ? { afterMs: round === 0 ? 0 : random() * 150 }
+      : { pieces: 1 + random() * 64 * TALKS, afterMs: random() * 8 };
+    const args = [server.baseUrl, kind, place, String(LEASE_MS), String(round), String(TALKS)];
+    const done = await killed(args, moment, pieces);
+    await Promise.all(talks.map((talk, at) => talk.check(round, done[at] ?? [])));
+  }
+  await close();
+  // The moments were such that everything happened.
+  const seen = talks.map((talk) => talk.seen);
+  const all = (name: keyof Talk["seen"]) => seen.reduce((sum, each) => sum + each[name], 0);
+  const counts = [all("whole"), all("cut"), all("inTools"), all("absent")];
+  expect(Math.min(...counts), String(counts)).toBeGreaterThan(0);
+}
+
+/** One session, as it is found after each kill. */
+class Talk {
+  readonly seen = { whole: 0, cut: 0, inTools: 0, absent: 0 };
+  readonly #store: SessionStore;
+  readonly #id: string;
+  #before: readonly Message[] = [];
+
+  constructor(store: SessionStore, id: string) {
+    this.#store = store;
+    this.#id = id;
+  }
+
+  /** @param done the turns that the process knew to be over */
+  async check(round: number, done: readonly string[]): Promise<void> {
+    const { seen } = this;
+    const at = `${this.#id} in round ${round} of seed ${SEED}`;
     const next = scriptedClient([{ text: "And on." }]);
-    const session = await reopened({ client: next, store, id: "talk" });
+    const session = await reopened({ client: next, store: this.#store, id: this.#id });
     const { history } = session;
     expect(historyFault(history), at).toBeUndefined();
-    expect(history.slice(0, before.length), at).toEqual(before);
+    expect(history.slice(0, this.#before.length), at).toEqual(this.#before);
 
-    const turns = turnsOf(history.slice(before.length));
+    const turns = turnsOf(history.slice(this.#before.length));
     expect(turns.map(({ said }) => said).slice(0, done.length), at).toEqual(done);
     for (const [index, { said, replies }] of turns.entries()) {
       const last = replies.at(-1);
@@ -121,11 +154,8 @@ export async function killAHundredTimes(kind: StoreKind, place: string): Promise
     await session.sendMessage(`parent ${round}`);
     expect(requestFault(next.calls[0]?.messages ?? []), at).toBeUndefined();
     await session.close();
-    before = JSON.parse(JSON.stringify(session.history));
+    this.#before = JSON.parse(JSON.stringify(session.history));
   }
-  await close();
-  // The moments were such that everything happened.
-  expect(Math.min(...Object.values(seen)), JSON.stringify(seen)).toBeGreaterThan(0);
 }
 
 interface Turn {
