@@ -42,7 +42,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "schema",
   ],
   models: ["contract"], // data beside the core, which does not import it
-  cli: ["index", "credentials", "embedded", "models", "page", "server", "store"], // of the page, the types of what it reads
+  cli: ["index", "credentials", "embedded", "models", "page", "server", "store"], // of the page: types, and JSON to read
   page: ["web"], // a program of its own, for browsers: `cloudllm serve` sends its built files
   index: [
     "call",

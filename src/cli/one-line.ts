@@ -3,6 +3,7 @@
  * a message must not look like a line of the command line.
  */
 
+import { SHAPELESS } from "../page/visible-json.ts";
 import { printable } from "./markdown/markdown.ts";
 
 /** Default of `quoted`, in characters. */
@@ -20,13 +21,6 @@ const AT_HOME = [
   "(?<=[\\p{ExtPict}\\p{EMod}\\ufe0f])\\u200d(?=\\p{ExtPict})",
   "(?<=[\\p{Lo}\\p{M}])[\\u200c\\u200d](?=[\\p{Lo}\\p{M}])",
 ].join("|");
-
-/**
- * Characters without a shape: those that Unicode lets a program ignore (zero width, direction, selectors, tags,
- * fillers), annotations, the blank pattern of Braille, halves of characters.
- * @see https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point
- */
-const SHAPELESS = "\\p{DI}\\ufff9-\\ufffb\\u2800\\p{Cs}";
 
 const HIDDEN = new RegExp(`(${AT_HOME})|\\p{Cc}|[${SHAPELESS}]+`, "gu");
 
@@ -52,13 +46,4 @@ export function quoted(text: string, max: number = MAX_QUOTED): string {
   const line = oneLine(text).replace(/ {2,}/g, " ").trim();
   const characters = [...line.slice(0, 2 * max + 2)];
   return characters.length <= max ? line : `${characters.slice(0, max - 1).join("")}…`;
-}
-
-/** Returns the same JSON with everything escaped that could drive a terminal or hides in it. */
-export function visibleJson(json: string): string {
-  return json.replace(new RegExp(`[\\p{Cc}\\p{Zl}\\p{Zp}${SHAPELESS}]`, "gu"), (hidden) =>
-    Array.from({ length: hidden.length }, (_, at) => `\\u${hidden.charCodeAt(at).toString(16).padStart(4, "0")}`).join(
-      "",
-    ),
-  );
 }

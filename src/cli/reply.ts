@@ -9,9 +9,10 @@ import {
   reportWaiting,
   SendError,
 } from "../index.ts";
+import { visibleJson } from "../page/visible-json.ts";
 import { createMarkdownRenderer, type MarkdownRenderer, printable } from "./markdown/markdown.ts";
 import { columnsOf } from "./markdown/table.ts";
-import { quoted, visibleJson } from "./one-line.ts";
+import { quoted } from "./one-line.ts";
 import { createSilence, type Spinner, startSpinner } from "./spinner.ts";
 import type { Terminal } from "./terminal.ts";
 

@@ -7,6 +7,7 @@ import { Composer } from "./composer.ts";
 import { elementOf } from "./elements.ts";
 import { type MessageContent, titleOf } from "./message-content.ts";
 import { ModelChoice } from "./model-choice.ts";
+import { otherTabs } from "./other-tabs.ts";
 import { patchChildren } from "./patch.ts";
 import { Follower } from "./scroll.ts";
 import type { ServerInfo } from "./server-info.ts";
@@ -31,8 +32,7 @@ export class App {
   readonly #sidebar: Sidebar;
   readonly #follower: Follower;
   readonly #announcer = new Announcer(elementOf("live", HTMLElement));
-  /** The other tabs of this browser. */
-  readonly #tabs = new BroadcastChannel("cloudllm.chats");
+  readonly #tellTabs = otherTabs(() => this.#catchUp());
   #thread: Thread;
   #leave: () => void = () => undefined;
 
@@ -83,7 +83,6 @@ export class App {
     document.addEventListener("visibilitychange", () => {
       if (document.visibilityState === "visible") this.#catchUp();
     });
-    this.#tabs.addEventListener("message", () => this.#catchUp());
   }
 
   #threadOf(chat: Chat): Thread {
@@ -153,12 +152,12 @@ export class App {
     const begun = this.#thread.chat.subscribe(() => {
       if (this.#chats.open(id).snapshot.status !== "streaming") return;
       begun();
-      this.#tabs.postMessage(id);
+      this.#tellTabs(id);
       if (!isKnown) void this.#sidebar.refresh();
     });
-    await reply;
+    await reply.catch(() => undefined); // it is being done already, or cannot be done any more
     begun();
-    this.#tabs.postMessage(id);
+    this.#tellTabs(id);
     await this.#sidebar.refresh();
   }
 
@@ -176,6 +175,7 @@ export class App {
 
   #deleted(id: string): void {
     this.#composer.forget(id);
+    this.#tellTabs(id);
     if (id !== this.#thread.chat.id) return;
     history.replaceState(null, "", addressOf(undefined));
     this.#open(newId());

@@ -3,6 +3,7 @@
 import { AttachmentTray } from "./attachment-tray.ts";
 import { elementOf } from "./elements.ts";
 import { contentOf, type MessageContent } from "./message-content.ts";
+import { storedText, storeText } from "./stored.ts";
 
 /** The use of the button now. */
 export type ComposerMode = "send" | "stop";
@@ -54,20 +55,20 @@ export class Composer {
   open(chat: string, isInAddress: boolean): void {
     this.#chat = chat;
     this.#draft = draftOf(isInAddress ? chat : "");
-    this.#text.value = sessionStorage.getItem(this.#draft) ?? "";
+    this.#text.value = storedText("sessionStorage", this.#draft);
     this.#tray.open(chat);
   }
 
   /** The conversation is in the address now. */
   begun(): void {
-    sessionStorage.removeItem(this.#draft);
+    storeText("sessionStorage", this.#draft, "");
     this.#draft = draftOf(this.#chat);
   }
 
   /** Drops the text and the attachments of a conversation that no one comes back to. */
   forget(chat: string): void {
     if (chat === this.#chat) this.#text.value = "";
-    sessionStorage.removeItem(chat === this.#chat ? this.#draft : draftOf(chat));
+    storeText("sessionStorage", chat === this.#chat ? this.#draft : draftOf(chat), "");
     this.#tray.forget(chat);
   }
 
@@ -98,8 +99,7 @@ export class Composer {
   #changed(): void {
     const { value, style } = this.#text;
     this.#button.disabled = this.#mode === "send" && !this.#canSend;
-    if (value === "") sessionStorage.removeItem(this.#draft);
-    else sessionStorage.setItem(this.#draft, value);
+    storeText("sessionStorage", this.#draft, value);
     if (CSS.supports("field-sizing", "content")) return;
     style.height = "auto";
     style.height = `${this.#text.scrollHeight}px`;

@@ -2,6 +2,7 @@
 
 import { elementOf } from "./elements.ts";
 import type { ServerInfo } from "./server-info.ts";
+import { storedText, storeText } from "./stored.ts";
 
 const CHOSEN = "cloudllm.model";
 
@@ -17,9 +18,9 @@ export class ModelChoice {
     this.#list.hidden = !isChoice;
     if (!isChoice) return;
     this.#list.replaceChildren(...models.map((each) => new Option(each, each)));
-    const chosen = localStorage.getItem(CHOSEN);
-    if (chosen !== null && models.includes(chosen)) this.#list.value = chosen;
-    this.#list.addEventListener("change", () => localStorage.setItem(CHOSEN, this.#list.value));
+    const chosen = storedText("localStorage", CHOSEN);
+    if (models.includes(chosen)) this.#list.value = chosen;
+    this.#list.addEventListener("change", () => storeText("localStorage", CHOSEN, this.#list.value));
   }
 
   /** Returns the name of the chosen model; `undefined` where the server offers one model only. */

@@ -1,6 +1,7 @@
 /** The button that chooses light, dark, or what the system says. */
 
 import { patchChildren } from "./patch.ts";
+import { storeText } from "./stored.ts";
 import { icon } from "./vnode.ts";
 
 const KEY = "cloudllm.theme";
@@ -20,13 +21,9 @@ export function startThemeButton(button: HTMLElement): void {
   };
   button.addEventListener("click", () => {
     const next = THEMES[(THEMES.indexOf(themeOf(dataset.theme)) + 1) % THEMES.length] ?? "auto";
-    if (next === "auto") {
-      delete dataset.theme;
-      localStorage.removeItem(KEY);
-    } else {
-      dataset.theme = next;
-      localStorage.setItem(KEY, next);
-    }
+    if (next === "auto") delete dataset.theme;
+    else dataset.theme = next;
+    storeText("localStorage", KEY, next === "auto" ? "" : next);
     show();
   });
   show();

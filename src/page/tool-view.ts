@@ -1,6 +1,7 @@
 /** A call of a tool: what it does, with what, and what came of it. A call that waits asks the person. */
 
 import type { ChatToolCall } from "../web/index.ts";
+import { visibleJson } from "./visible-json.ts";
 import { h, icon, type VElement } from "./vnode.ts";
 
 /** UTF-16 units of the arguments in the line of a call. */
@@ -83,12 +84,14 @@ function fieldsOf({ arguments: given, argumentsText, result }: ChatToolCall): re
 
 function briefOf({ arguments: given, argumentsText = "" }: ChatToolCall): string {
   const text = given === undefined ? argumentsText : typeof given === "string" ? given : JSON.stringify(given);
-  const line = text.replace(/\s+/g, " ").replace(/^\{|\}$/g, "");
+  const line = visibleJson(text.replace(/\s+/g, " ").replace(/^\{|\}$/g, ""));
   return line.length <= BRIEF ? line : `${line.slice(0, BRIEF - 1)}…`;
 }
 
+/** A person decides by what is shown: letters that hide others, or turn their order, are shown as escapes. */
 function prettyOf(value: unknown): string {
-  return typeof value === "string" ? value : (JSON.stringify(value, null, 2) ?? "");
+  const text = typeof value === "string" ? value : (JSON.stringify(value, null, 2) ?? "");
+  return text.split("\n").map(visibleJson).join("\n");
 }
 
 function resultOf(text: string): string {

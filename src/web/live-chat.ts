@@ -12,7 +12,7 @@ import { type LiveReply, liveReply } from "./live-reply.ts";
 import { onWake } from "./page.ts";
 import { randomId } from "./random-id.ts";
 import { answerTo, bodyOf, errorOf, type Requests, stopRun } from "./requests.ts";
-import { type Messages, marked, merged, waits, withHead } from "./shown.ts";
+import { type Messages, marked, merged, waits, withHead, withoutWaiting } from "./shown.ts";
 import { asked, continued, edited, type Failure, failureOf, rewritten, sentAgain, type Turn } from "./turn.ts";
 import { eventsOfWatch, START_FOR_MS, type Watch, watchOf } from "./watch.ts";
 import { callOf } from "./with-chunk.ts";
@@ -206,7 +206,7 @@ export function liveChat(
         mine.isOpened = true;
         if (mine === watch) {
           status = "streaming";
-          messages = marked(messages, "sent");
+          messages = withoutWaiting(marked(messages, "sent"));
         }
         break;
       case "lost":

@@ -2,6 +2,7 @@
 
 import type { ChatMessage, ChatToolCall, ChatUserMessage } from "../dialects/native/chat-message.ts";
 import { idAfter } from "../dialects/native/shown.ts";
+import { withCalls } from "./answers.ts";
 
 /** The messages of a chat, as a page shows them. */
 export type Messages = readonly ChatMessage[];
@@ -28,6 +29,16 @@ export function withHead(messages: Messages, head: Messages, other: Messages): M
     all.push(message.id === id ? message : { ...message, id });
   }
   return all;
+}
+
+/** Returns the messages behind which the relay has taken another one: calls that were left open do not run any more. */
+export function withoutWaiting(messages: Messages): Messages {
+  const isLeft = (call: ChatToolCall): boolean => waits(call) || call.state === "answered";
+  return messages.map((message) =>
+    message.role === "assistant" && message.toolCalls.some(isLeft)
+      ? withCalls(message, (call) => (isLeft(call) ? { ...call, state: "failed" } : undefined))
+      : message,
+  );
 }
 
 /** Returns whether a call waits for an answer. */

@@ -8,12 +8,13 @@ import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { commandOf } from "../../src/cli/arguments.ts";
 import { unknownCommand } from "../../src/cli/commands/chat-commands.ts";
 import { readLines } from "../../src/cli/lines.ts";
-import { oneLine, quoted, visibleJson } from "../../src/cli/one-line.ts";
+import { oneLine, quoted } from "../../src/cli/one-line.ts";
 import { showReply } from "../../src/cli/reply.ts";
 import { run } from "../../src/cli/run.ts";
 import { optionInShell } from "../../src/cli/shell-word.ts";
 import { failureLineOf, statusLineOf } from "../../src/cli/status-line.ts";
 import { createTerminal } from "../../src/cli/terminal.ts";
+import { visibleJson } from "../../src/page/visible-json.ts";
 import { createScreen } from "./screen.ts";
 
 const FORGED = "0.01 s to first token · 1 in, 1 out · $0";

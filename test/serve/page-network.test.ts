@@ -76,7 +76,7 @@ describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})
     expect(faults).toEqual([]);
   });
 
-  test("a tab that is open already follows what is said in another one", async () => {
+  test("a tab that is open already follows what is said in another one, and that it is deleted", async () => {
     const { gate, script } = halved();
     await using site = await siteWith([{ text: "Hello." }, script]);
     const { page } = site;
@@ -90,6 +90,10 @@ describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})
     gate.open();
     await completed(tab, "stormy night.");
     expect(await tab.locator(".turn").count()).toBe(4);
+    await page.getByRole("button", { name: "Delete Hi" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+    await tab.locator(".turn").first().waitFor({ state: "detached" });
+    await tab.getByRole("link", { name: "Hi" }).waitFor({ state: "detached" });
   });
 
   test("a second device continues in the middle of a word, and can stop the reply for both", async () => {

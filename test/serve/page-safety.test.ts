@@ -124,6 +124,25 @@ describe.skipIf(noBrowser !== undefined)(`in a browser${noBrowser ? ` (${noBrows
     watched.strangers.splice(0);
   });
 
+  test.each(["full", "blocked"])("a browser whose storage is %s shows the page, and can send", async (how) => {
+    await using site = await siteWith([{ text: "Welcome." }]);
+    const { page } = site;
+    await page.addInitScript((isBlocked) => {
+      const refuse = () => {
+        throw new DOMException("No.", "SecurityError");
+      };
+      Storage.prototype.setItem = refuse;
+      if (!isBlocked) return;
+      for (const name of ["localStorage", "sessionStorage"]) Object.defineProperty(window, name, { get: refuse });
+      window.BroadcastChannel = new Proxy(BroadcastChannel, { construct: refuse }); // as in Firefox
+    }, how === "blocked");
+    await page.reload();
+    await say(page, "Hello");
+    await completed(page, "Welcome.");
+    await page.getByRole("button", { name: /^Colours/ }).click();
+    await page.getByRole("button", { name: "Colours: light" }).waitFor();
+  });
+
   test("the token is asked for once, kept out of the reach of scripts, and out of addresses", async () => {
     const token = "a-token-of-the-tests";
     await using site = await siteWith([{ text: "Welcome." }], { env: { CLOUDLLM_TOKEN: token } });

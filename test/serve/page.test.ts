@@ -156,7 +156,8 @@ describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})
         `export const pay = { name: "pay", approve: "ask", run: () => "paid", parameters: { type: "object" } };`,
       );
     });
-    const asking = [{ steps: [{ toolCall: { name: "pay", arguments: { amount: 5 } } }] }, { text: "All done." }];
+    const pay = { name: "pay", arguments: { amount: 5, to: "Ada\u202e\u200bnaeJ" } };
+    const asking = [{ steps: [{ toolCall: pay }] }, { text: "All done." }];
 
     test.each([
       ["Allow", "paid", ".tool.is-done"],
@@ -167,11 +168,23 @@ describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})
       await say(page, "Pay");
       const question = page.getByRole("group", { name: "Let pay run?" });
       await question.getByText('"amount": 5').waitFor();
+      expect(await question.innerText(), "letters that deceive are shown").toContain('"Ada\\u202e\\u200bnaeJ"');
       await page.reload();
       await question.getByRole("button", { name: button }).click();
       await completed(page, "All done.");
       await page.locator(shown).waitFor();
       expect(JSON.stringify(provider.requests[1]?.body)).toContain(told);
+    });
+
+    test("is none any more when the user says something else", async () => {
+      await using site = await siteWith(asking, { args: ["--tools", path] });
+      const { page } = site;
+      await say(page, "Pay");
+      await page.getByRole("group", { name: "Let pay run?" }).waitFor();
+      await say(page, "Forget it");
+      await completed(page, "All done.");
+      expect(await page.getByRole("button", { name: "Allow" }).count()).toBe(0);
+      await page.locator(".tool.is-failed").waitFor();
     });
   });
 

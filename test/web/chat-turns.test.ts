@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { shownHistory } from "../../src/dialects/native/shown-history.ts";
 import type { ChatHistory } from "../../src/dialects/native/wire.ts";
 import { Gate } from "../../src/testing/index.ts";
-import { type Chat, createChats } from "../../src/web/index.ts";
+import { type Chat, type ChatReply, createChats } from "../../src/web/index.ts";
 import { chatSite, said, until } from "../support/chats.ts";
 import { complete, type FakeRequest, fakeRelay, opened, text, URL_OF_RELAY } from "../support/fake-relay.ts";
 
@@ -47,6 +47,21 @@ describe("with the timers of the test", () => {
       relay.requests[0]?.write(complete("Done."));
       await pass();
       expect(chat.snapshot.messages[1]).toMatchObject({ state: "complete", content: "Shall I? Done." });
+    });
+
+    test("asks no more when the user has said something else instead, since the relay lets the call run no more", async () => {
+      const { relay, chat } = chatOf(() => undefined, { messages, waiting: ["call_1"] });
+      const calls = () => (chat.snapshot.messages[1] as ChatReply).toolCalls.map(({ state }) => state);
+      void chat.send("Forget it");
+      await pass();
+      expect(calls(), "the relay may refuse the message").toEqual(["needsApproval"]);
+      relay.requests[0]?.stream(opened(relay.requests[0].body.run), text("Fine", "1-1"));
+      await pass();
+      expect(calls()).toEqual(["failed"]);
+      relay.requests[0]?.write(complete("Fine."));
+      await pass();
+      expect([calls(), statesOf(chat)]).toEqual([["failed"], ["sent", "complete", "sent", "complete"]]);
+      await expect(chat.answer("call_1", true)).rejects.toMatchObject({ kind: "invalidRequest" });
     });
 
     test("is complete again when nothing came of the answer", async () => {

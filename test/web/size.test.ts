@@ -11,8 +11,8 @@ const HOOK = fileURLToPath(new URL("../../dist/react/index.js", import.meta.url)
 /** Measured: 9.24 kB. */
 const MAX_KB = 9.27;
 
-/** Measured: 7.70 kB. */
-const MAX_CHATS_KB = 7.73;
+/** Measured: 7.75 kB. */
+const MAX_CHATS_KB = 7.78;
 
 /** Returns the size of a page's program that uses one export, minified and gzipped, in kB. */
 const bundledKb = async (program: string, file = BUILT): Promise<number> => (await bundledSize(program, file)).all;
