@@ -75,6 +75,11 @@ export class App {
       event.preventDefault();
       this.#saveEdit();
     });
+    elementOf("skip", HTMLAnchorElement).addEventListener("click", (event) => {
+      event.preventDefault(); // the address is that of the conversation
+      this.#sidebar.close();
+      elementOf("text", HTMLTextAreaElement).focus();
+    });
     document.addEventListener("keydown", (event) => this.#pressed(event));
     window.addEventListener("popstate", () => {
       const id = idIn(location.hash);

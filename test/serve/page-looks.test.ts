@@ -251,6 +251,10 @@ describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})
     await tabTo("First");
     await page.keyboard.press("Enter");
     await completed(page, "Two");
+    await tabTo("Skip to the message box");
+    await page.keyboard.press("Enter");
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe("text");
+    expect(await page.locator(".turn").count(), "the conversation stays").toBe(2);
   });
 
   test("does not move what is read while a reply grows, and comes back to its end", async () => {
