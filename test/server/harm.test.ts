@@ -212,6 +212,35 @@ describe("a log that was away for longer than a lease", () => {
   });
 });
 
+test("a log that another program has locked for longer than a lease, and that can be read, ends no reply", async () => {
+  const log = memoryLog({ leaseMs: 15_000 });
+  const cut = killable(log);
+  let [isLocked, unlock] = [false, (): void => undefined];
+  const unlocked = new Promise<void>((resolve) => {
+    unlock = resolve;
+  });
+  const wait = () => isLocked && unlocked;
+  const gate = new Gate();
+  const client = scriptedClient([{ steps: [{ text: "Half " }, { pause: gate }, { text: "and the rest" }] }]);
+  const first = createRelay({ client, authorize, log: cut.log, onError });
+  const locked = logWith(log, { markViewed: wait, seal: wait });
+  const second = createRelay({ client: scriptedClient([]), authorize, log: locked, onError });
+  const run = runId();
+  const viewers = [watch(await first.handle(post({ run, messages })))];
+  viewers.push(watch(await second.handle(get(`${run}/stream`))));
+  await vi.advanceTimersByTimeAsync(2_000);
+  [isLocked] = [true, cut.kill()];
+  await vi.advanceTimersByTimeAsync(19_000);
+  unlock();
+  await vi.advanceTimersByTimeAsync(900); // the writer tries again each second
+  cut.wake();
+  await vi.advanceTimersByTimeAsync(2_000);
+  gate.open();
+  await vi.advanceTimersByTimeAsync(2_000);
+  for (const { events, text } of viewers)
+    expect([text, events.at(-1)?.type]).toEqual(["Half and the rest", "complete"]);
+});
+
 describe("a log that never answers", () => {
   const waiting: ReplyScript = { steps: [{ text: "on and " }, { pause: new Gate() }, { text: "on" }] };
 

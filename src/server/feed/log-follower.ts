@@ -35,6 +35,9 @@ const SECOND_LOOK_MS = 1_000;
 /** The log notes that the run is watched for so long, in milliseconds, and again after half of it. */
 const VIEWED_MS = 10_000;
 
+/** A write that takes longer has waited, perhaps for a lock, and so has the writer's renewal, in milliseconds. */
+const MAX_WRITE_MS = 1_000;
+
 /** A log that fails for longer ends the run for the viewers of this process, in milliseconds. */
 const MAX_AWAY_MS = 60_000;
 
@@ -54,8 +57,8 @@ export class LogFollower {
   /** The time since which no process holds the lease. */
   #unownedSince: number | undefined;
   /**
-   * The log has failed: until then, a lease that is gone says nothing. Its writer could not renew it either, and comes
-   * back in a moment.
+   * The log has failed, or waited: until then, a lease that is gone says nothing. Its writer could not renew it either,
+   * and comes back in a moment.
    */
   #unsureUntil = Number.NEGATIVE_INFINITY;
   /** The next attempt to try, when a take-over found another number. */
@@ -125,10 +128,23 @@ export class LogFollower {
       this.#attempt = 2;
       return false;
     }
-    const now = this.#parts.now();
-    if (now < this.#unsureUntil) return false;
-    this.#unownedSince ??= now;
-    return now - this.#unownedSince >= SECOND_LOOK_MS && this.#writerDied();
+    const { now } = this.#parts;
+    if (now() < this.#unsureUntil) return false;
+    if (this.#unownedSince !== undefined) return now() - this.#unownedSince >= SECOND_LOOK_MS && this.#writerDied();
+    if (await this.#takesWrites()) this.#unownedSince = now();
+    return false;
+  }
+
+  /** A log that can be read and not written, such as a full or a locked one, does not take a renewal either. */
+  async #takesWrites(): Promise<boolean> {
+    const { log, head, now } = this.#parts;
+    const askedAt = now();
+    const isTaken = await log.markViewed(head.id, VIEWED_MS).then(
+      () => now() - askedAt < MAX_WRITE_MS,
+      () => false,
+    );
+    if (!isTaken) this.#unsureUntil = now() + log.leaseMs;
+    return isTaken;
   }
 
   async #writerDied(): Promise<boolean> {
