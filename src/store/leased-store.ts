@@ -50,6 +50,8 @@ export interface Batch {
    * all that was kept.
    */
   readonly from: number;
+  /** A batch of the holder before this one, which the database has. Absent where it is unknown, or where none counts. */
+  readonly behind: number | undefined;
   /** Whether the holder's write before was rejected, so that it may be carried out yet. */
   readonly isAfterFailure: boolean;
   /** A JSON array. */
@@ -90,6 +92,8 @@ interface Claim {
   next: number;
   /** Batches with a smaller number count. */
   confirmed: number;
+  /** The number of the last batch of this claim that is written. */
+  written: number | undefined;
   isAfterFailure: boolean;
 }
 
@@ -127,7 +131,8 @@ export abstract class LeasedStore implements SessionStore {
       this.#wishes.delete(id);
       if (taken.token === undefined) throw busy(id, "another process", taken.forMs);
       const { token, next, isKept } = taken;
-      this.#claims.set(id, { lease: { key, token, isKept }, next, confirmed: next, isAfterFailure: false });
+      const lease = { key, token, isKept };
+      this.#claims.set(id, { lease, next, confirmed: next, written: undefined, isAfterFailure: false });
       this.#stopRenewing ??= renewEvery(this.#leaseMs, () => void this.#renew());
     } finally {
       this.#claiming.delete(id);
@@ -142,6 +147,7 @@ export abstract class LeasedStore implements SessionStore {
 
   async replace(id: string, records: readonly SessionRecord[]): Promise<void> {
     const claim = await this.#claimOf(id);
+    claim.written = undefined;
     try {
       await this.#write(id, claim, records, 0);
     } finally {
@@ -193,13 +199,15 @@ export abstract class LeasedStore implements SessionStore {
   }
 
   async #write(id: string, claim: Claim, records: readonly SessionRecord[], from: number): Promise<void> {
-    const { lease, isAfterFailure } = claim;
+    const { lease, isAfterFailure, written: behind } = claim;
     const title = titleSetBy(records);
-    const batch = { number: claim.next++, from, isAfterFailure, records: JSON.stringify(records), title };
+    const number = claim.next++;
+    const batch = { number, from, behind, isAfterFailure, records: JSON.stringify(records), title };
     claim.isAfterFailure = true;
     const isWritten = await this.#run(() => this.#table.write(lease, batch, this.#leaseMs));
     if (!isWritten) throw lost(id);
     claim.isAfterFailure = false;
+    claim.written = number;
     claim.confirmed = claim.next;
     lease.isKept = true;
   }

@@ -117,6 +117,25 @@ describe.skipIf(missing !== undefined)(title, () => {
     expect((await store.list()).sessions).toEqual([]);
     await close();
   });
+
+  test("a Redis that comes back with the data of a moment ago keeps the conversation until then, without a hole", async () => {
+    const { client, run, close } = await connected(driver);
+    const store = new RedisStore(client);
+    const log = "cloudllm:session:{older}:log";
+    const append = (text: string) => store.append("older", [{ type: "text", text }]);
+    await append("one");
+    await run("COPY", log, "before");
+    await append("two");
+    await run("COPY", "before", log, "REPLACE"); // a failover
+    for (const text of ["three", "four"]) await expect(append(text)).rejects.toMatchObject({ kind: "busy" });
+    expect(await store.load("older")).toEqual([{ type: "text", text: "one" }]);
+    await store.release("older");
+    await append("five");
+    expect(await store.load("older")).toEqual(["one", "five"].map((text) => ({ type: "text", text })));
+    await store.release("older");
+    await run("DEL", "before");
+    await close();
+  });
 });
 
 test("an invalid option or client is refused", () => {

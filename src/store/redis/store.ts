@@ -123,7 +123,9 @@ class RedisTable implements SessionTable {
     const isFirst = batch.number === 1;
     const replaced = batch.from < batch.number ? ["from", batch.from === 0 ? "0-0" : `${token}-${batch.from}`] : [];
     const now = `${Date.now()}`;
-    const [lived, added, ...others] = await this.#client.pipeline([
+    const behind = `${token}-${batch.behind ?? 0}`;
+    const [before, lived, added, ...others] = await this.#client.pipeline([
+      ["XRANGE", log, behind, behind],
       // Before the records: a stream that was never written to has a time to live.
       this.#ttlMs === undefined ? ["PERSIST", log] : ["PEXPIRE", log, `${this.#ttlMs}`],
       ["XADD", log, "NOMKSTREAM", id, "records", batch.records, ...replaced],
@@ -132,7 +134,12 @@ class RedisTable implements SessionTable {
       ...(this.#ttlMs === undefined ? [] : [["PEXPIRE", this.#title(key), `${this.#ttlMs}`]]),
     ]);
     if (!(await this.#isAdded(added, log, id))) return false;
-    valuesOf([lived, ...others]);
+    const [entries] = valuesOf([before, lived, ...others]);
+    if (batch.behind !== undefined && (entries as readonly Entry[]).length === 0) {
+      // A Redis that came back with the data of a moment ago: rather the conversation until then than one with a hole.
+      await this.#all([["XDEL", log, id]]);
+      return false;
+    }
     // A write that was refused must not reach these: they would list a session that was deleted.
     const then = [
       ...(isFirst || !isKept
