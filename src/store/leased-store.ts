@@ -50,7 +50,7 @@ export interface Batch {
    * all that was kept.
    */
   readonly from: number;
-  /** A batch of the holder before this one, which the database has. Absent where it is unknown, or where none counts. */
+  /** The number of a batch before this one, which the holder has written. Absent where none is known to count. */
   readonly behind: number | undefined;
   /** Whether the holder's write before was rejected, so that it may be carried out yet. */
   readonly isAfterFailure: boolean;

@@ -71,6 +71,17 @@ describe.skipIf(missing !== undefined)(title, () => {
     },
   );
 
+  test("the tokens of calls that Redis has evicted do not slow the later ones for ever", async () => {
+    const window = shortWindow();
+    const ask = (id: string, tokens: number) => window.ask({ id, tokens, tokensPerMinute: 100 });
+    await ask("evicted", 100);
+    expect((await ask("waits", 50)).waitMs).toBeGreaterThan(0);
+    await window.leave("waits");
+    await client.call("DEL", "short:{a}:calls");
+    for (const id of ["one", "two"]) expect((await ask(id, 50)).waitMs).toBe(0);
+    expect((await ask("three", 50)).waitMs).toBeGreaterThan(0);
+  });
+
   test("no window of time contains more calls than the limit, and processes that wait take turns", async () => {
     const [limit, processes, callsEach] = [10, 5, 8];
     const [asked, answered, order]: [number[], number[], number[]] = [[], [], []];

@@ -92,6 +92,8 @@ for _, call in ipairs(redis.call('ZRANGEBYSCORE', calls, '-inf', now - window)) 
   redis.call('ZREM', calls, call)
   redis.call('HDEL', tokens, call)
 end
+-- A sum without calls is that of calls that Redis has evicted: it would count for ever.
+if redis.call('ZCARD', calls) == 0 then redis.call('HDEL', tokens, 'sum') end
 for _, call in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', now - lineMs)) do
   redis.call('ZREM', line, call)
   redis.call('ZREM', due, call)
