@@ -75,7 +75,7 @@ export class RedisLogWriter implements LogWriter {
       this.leaseCommand(),
     ]);
     const [first] = replies;
-    const [length, stopping] = replies.slice(-3, -1).map(replyValue);
+    const [length = 0, stopping] = replies.slice(-3, -1).map(replyNumber);
     const isHeld = now < this.#heldUntil;
     if (length === 0) {
       if (!isHeld || !(await this.#isKept())) return "lost";
@@ -83,12 +83,12 @@ export class RedisLogWriter implements LogWriter {
     } else {
       const isWritten = last ? await this.#isWritten(first) : itemsOf(replyValue(first)).length === 0;
       if (!isWritten) return "lost";
-      if (!hasSnapshot(entries)) this.#check(Number(length), before, last !== undefined && !isIdTooSmall(first));
-      if (replies.length > 4 && replyValue(replies[2]) === 0) await this.#bringHeadBack();
+      if (!hasSnapshot(entries)) this.#check(length, before, last !== undefined && !isIdTooSmall(first));
+      if (replies.length > 4 && replyNumber(replies[2]) === 0) await this.#bringHeadBack();
       // Not in the same pipeline: an entry that Redis refused must not cost the ones before it.
       if (last && hasSnapshot(entries)) await client.command(["XTRIM", log, "MINID", last.id]);
     }
-    this.#length = hasSnapshot(entries) ? 1 : Number(length);
+    this.#length = hasSnapshot(entries) ? 1 : length;
     this.#heldUntil = now + leaseMs;
     if (last) notifier.notify(log);
     return stopping === 0 ? "running" : "stopping";
@@ -146,7 +146,7 @@ export class RedisLogWriter implements LogWriter {
 
   /** Whether the run was not deleted: its head is there. */
   async #isKept(): Promise<boolean> {
-    return (await this.#log.client.command(["EXISTS", this.#keys.head])) === 1;
+    return Number(await this.#log.client.command(["EXISTS", this.#keys.head])) === 1;
   }
 
   /**
@@ -203,6 +203,11 @@ export function isIdTooSmall(reply: RedisReply | undefined): boolean {
 export function replyValue(reply: RedisReply | undefined): unknown {
   if (reply?.error) throw reply.error;
   return reply?.value;
+}
+
+/** Returns the value of a reply with an integer: a client may be set to return a string. @throws its error */
+export function replyNumber(reply: RedisReply | undefined): number {
+  return Number(replyValue(reply));
 }
 
 /** Resolves with the last item of a stream. */

@@ -140,7 +140,8 @@ class RedisLog implements ReplyLog, WrittenLog {
       ["EXISTS", keys.own(attempt + 1)],
     ]);
     const [exists, range, isOwned, isNextOwned] = replies.map(replyValue);
-    if (exists === 0 && !(await topOf(this.client, keys.log))) return undefined; // its writer brings a lost head back
+    // The writer brings back a head that was evicted.
+    if (Number(exists) === 0 && !(await topOf(this.client, keys.log))) return undefined;
     const items = itemsOf(range);
     const { entries, end, isCut } = itemPageOf(items, after, limit);
     const last = items.at(-1);
@@ -152,7 +153,7 @@ class RedisLog implements ReplyLog, WrittenLog {
     if (end) return { entries, end, isOwned: false };
     const current = last && !isCut && items.length < count ? attemptBehind(last) : attempt;
     const isHeld = current === attempt ? isOwned : current === attempt + 1 ? isNextOwned : 0;
-    if (isHeld === 1) return { entries, isOwned: true };
+    if (Number(isHeld) === 1) return { entries, isOwned: true };
     const top = await topOf(this.client, keys.log);
     if (top?.type !== "end") return { entries, isOwned: await this.#exists(keys.own(top ? attemptBehind(top) : 1)) };
     if (entries.length > 0) return { entries, isOwned: false };
@@ -232,7 +233,7 @@ class RedisLog implements ReplyLog, WrittenLog {
   }
 
   async #exists(key: string): Promise<boolean> {
-    return (await this.client.command(["EXISTS", key])) === 1;
+    return Number(await this.client.command(["EXISTS", key])) === 1;
   }
 
   /** Whether the item with this id is that of the caller with this token. */

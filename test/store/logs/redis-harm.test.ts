@@ -270,6 +270,25 @@ describe.skipIf(missing !== undefined)(`redisLog${missing === undefined ? "" : `
     expect(await other.read(head.id)).toEqual({ entries: [entry("1-1", "new")], isOwned: true });
   });
 
+  test("a client that is set to return integers as strings does not make a living process look dead", async () => {
+    const client = redisClientOf(await clientOf(redisDrivers[0]));
+    const command = async (args: readonly string[]) => {
+      const reply = await client.command(args);
+      return typeof reply === "number" ? String(reply) : reply;
+    };
+    const [log, head] = [redisLog({ command }), headOf()];
+    const writer = await begun(log, head);
+    expect(await writer.append([entry("1-1")])).toBe("running");
+    expect((await log.read(head.id))?.isOwned).toBe(true);
+    expect(await log.takeOver(head.id, 2)).toBeUndefined();
+    expect(await log.seal(head.id, complete("text"))).toBeUndefined();
+    await log.requestStop(head.id);
+    expect(await writer.append([])).toBe("stopping");
+    await log.delete(head.id);
+    expect(await writer.append([])).toBe("lost");
+    expect(await log.read(head.id)).toBeUndefined();
+  });
+
   test("a writer keeps its lease while Redis has no memory, so that no other process ends a run that goes on", async () => {
     const { client, other, head, writer } = await running({ leaseMs: 300 });
     await writer.append(entriesOf(1, 3));
