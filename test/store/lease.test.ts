@@ -250,6 +250,14 @@ describe("a holder that cannot be looked up", () => {
   });
 });
 
+test("a holder whose folder was deleted is not told only of another process, which there is not", async () => {
+  const store = silentStore();
+  await store.append("s", [record]);
+  rmSync(folder, { recursive: true });
+  await expect(store.append("s", [record])).rejects.toMatchObject(busy(/or its lease \(s\.lock\) was deleted/));
+  await store.release("s");
+});
+
 describe("a holder that was silent, lost the lease, and wakes up", () => {
   async function takenOver() {
     const sleeper = silentStore();

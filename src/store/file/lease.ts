@@ -92,7 +92,8 @@ class FileLease implements Lease {
 
   check(): void {
     if (this.#isOurs()) return;
-    throw new SendError("busy", `${this.#what} was taken over by another process. Nothing more is written here.`, {
+    const why = `was taken over by another process, or its lease (${basename(this.#path)}) was deleted`;
+    throw new SendError("busy", `${this.#what} ${why}. Nothing more is written here.`, {
       cause: new Error(`The lease is ${this.#path}.`),
     });
   }
