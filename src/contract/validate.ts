@@ -10,7 +10,7 @@ import type { RetryOptions } from "./retry-policy.ts";
 import type { Timeouts } from "./timeouts.ts";
 
 const isPositiveInteger: Fault = (value) =>
-  Number.isInteger(value) && Number(value) > 0 ? undefined : "must be an integer above 0";
+  Number.isSafeInteger(value) && Number(value) > 0 ? undefined : "must be an integer above 0";
 
 const TIMEOUT_FAULTS: { readonly [Name in keyof Timeouts]-?: Fault } = {
   headers: isMilliseconds,
@@ -70,7 +70,7 @@ const OPTION_FAULTS: { readonly [Name in keyof SendOptions]-?: Fault } = {
     Array.isArray(value) && value.every((text) => typeof text === "string" && text !== "")
       ? undefined
       : "must be an array of non-empty strings",
-  seed: (value) => (Number.isInteger(value) ? undefined : "must be an integer"),
+  seed: (value) => (Number.isSafeInteger(value) ? undefined : "must be an integer"),
   tools: toolsFault,
   toolChoice: (value) =>
     value === "auto" ||
@@ -129,9 +129,13 @@ export function checkCall(messages: readonly Message[], options: SendOptions): v
 }
 
 /** Returns the fault of options that are valid one by one. */
-function togetherFault({ toolChoice, tools }: SendOptions): string | undefined {
-  if (!toolChoice || toolChoice === "none" || tools?.length) return undefined;
-  return "`toolChoice` needs `tools` to choose from.";
+function togetherFault({ toolChoice, tools, search, providerOptions }: SendOptions): string | undefined {
+  if (!toolChoice || toolChoice === "none") return undefined;
+  if (!tools?.length) return "`toolChoice` needs `tools` to choose from.";
+  if (typeof toolChoice === "string" || search || providerOptions?.tools !== undefined) return undefined;
+  const { name } = toolChoice;
+  if (tools.some((tool) => tool.name === name)) return undefined;
+  return `\`toolChoice\` names ${JSON.stringify(name)}, which is not among \`tools\`: ${tools.map((tool) => tool.name).join(", ")}.`;
 }
 
 /** Returns the fault of the messages of a call, as one sentence; `undefined` if they are valid. */

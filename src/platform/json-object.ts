@@ -4,11 +4,17 @@
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 /**
- * Returns whether a value is an object whose content is its fields. A `Headers`, a `Map` or a promise has none: as
- * options, it would be ignored without a word.
+ * Returns whether a value is an object whose content is its fields. A `Headers`, a `Map`, a promise, and an object of
+ * a class with getters alone have none: as options, they would be ignored without a word.
  */
 export function hasFields(value: unknown): value is JsonObject {
-  return isJsonObject(value) && (classNameOf(value) === "Object" || Object.keys(value).length > 0);
+  return isJsonObject(value) && (Object.keys(value).length > 0 || isPlain(value));
+}
+
+/** Returns whether an object is of no class. Each realm has an `Object.prototype` of its own. */
+function isPlain(value: JsonObject): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 /** Returns the name of a value's built-in class, such as `Promise`; `Object` for objects of other classes. */

@@ -1,6 +1,6 @@
 /** The value that a caller passed, as the end of an error message. */
 
-import { classNameOf } from "./json-object.ts";
+import { classNameOf, hasFields } from "./json-object.ts";
 
 const MAX_SHOWN = 60;
 
@@ -21,5 +21,15 @@ export function typeText(value: unknown): string {
   if (Array.isArray(value)) return "an array";
   if (typeof value !== "object") return `a ${typeof value}`;
   const name = classNameOf(value);
-  return name === "Object" ? "an object" : `${/^[AEIOU]/.test(name) ? "an" : "a"} ${name} object`;
+  if (name !== "Object") return `${/^[AEIOU]/.test(name) ? "an" : "a"} ${name} object`;
+  return isBare(value) ? "an object without fields of its own" : "an object";
+}
+
+/** Returns whether an object hides its content. */
+function isBare(value: unknown): boolean {
+  try {
+    return !hasFields(value);
+  } catch {
+    return false; // a trap of the caller's throws
+  }
 }

@@ -48,6 +48,22 @@ test.each<[string, Readonly<Record<string, unknown>>, string]>([
     "The option `timeouts` must be an object of milliseconds, not a Promise object.",
   ],
   [
+    "an object of a class with getters alone",
+    {
+      retries: new (class {
+        get max() {
+          return 5;
+        }
+      })(),
+    },
+    "The option `retries` must be an integer, 0 or more, or an object of settings, not an object without fields of its own.",
+  ],
+  [
+    "a number that is no count",
+    { maxOutputTokens: 1e308 },
+    "The option `maxOutputTokens` must be an integer above 0, not 1e+308.",
+  ],
+  [
     "a map of fields",
     { providerOptions: new Map([["top_k", 5]]) },
     "The option `providerOptions` must be an object, not a Map object.",
@@ -181,6 +197,15 @@ test("the options of a call that nobody awaited are refused before anything is s
   await expect(fallback([scripted()]).sendMessage(question, options)).rejects.toMatchObject(refusal);
   await expect(session.sendMessage("Hi.", options)).rejects.toMatchObject(refusal);
   expect(session.history).toEqual([]);
+});
+
+test("a `toolChoice` that names no tool is refused before anything is sent, with the names", async () => {
+  const client = new CompatibleClient({ baseUrl: "http://localhost:1", model: "m" });
+  const options = { tools: [{ name: "look" }, { name: "listen" }], toolChoice: { name: "lok" } } as const;
+  await expect(client.sendMessage([{ role: "user", content: "Hi." }], options)).rejects.toMatchObject({
+    kind: "invalidRequest",
+    message: '`toolChoice` names "lok", which is not among `tools`: look, listen.',
+  });
 });
 
 test("`MessageStream.from` says what it reads", async () => {
