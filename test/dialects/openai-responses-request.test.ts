@@ -237,7 +237,13 @@ describe("the options", () => {
   ];
   test.each(cases)("%s arrives at the model", async (_what, body, expected) => {
     const { options } = await sent({ input: "Hello", ...body });
-    const { signal: _signal, unsupported: _ignore, invalidArguments: _deliver, ...asked } = options;
+    const {
+      signal: _signal,
+      unsupported: _ignore,
+      invalidArguments: _deliver,
+      invalidOutput: _cut,
+      ...asked
+    } = options;
     expect(asked).toEqual(expected);
   });
 
