@@ -39,7 +39,7 @@ export function callRequestOf(
   };
 }
 
-/** Returns the requests about a reply that goes on at the provider; `undefined` where the protocol has none. */
+/** Returns the requests about a reply that continues at the provider; `undefined` where the protocol has none. */
 export function backgroundOf(
   { background }: Protocol,
   headers: Readonly<Record<string, string>>,

@@ -59,7 +59,7 @@ export interface DialectStart {
   readonly request: { readonly [Name in keyof StartRequest]?: unknown };
   /**
    * Whether the reply of a run that has ended answers the same request again, where its id is derived from the request.
-   * A run that goes on always does. `never`: the request asks for another reply. `complete`: only a complete reply
+   * A run that continues always does. `never`: the request asks for another reply. `complete`: only a complete reply
    * does.
    * @default "always"
    */
@@ -95,7 +95,7 @@ export type ReplyEvent = Exclude<NativeEvent, { readonly type: "snapshot" }>;
 export interface ReplyEncoder {
   /**
    * Returns an event on the wire; an empty text for one that does not show. `complete`, `failed` and `reconnect` are
-   * the last events of a connection. After `reconnect` the run goes on elsewhere.
+   * the last events of a connection. After `reconnect` the run continues elsewhere.
    */
   encode(event: ReplyEvent): string;
   /** Returns the events that are sent before the provider has accepted the request. Called at most once, before all. */
@@ -108,7 +108,7 @@ export interface ReplyEncoder {
    * make up for a part that a connection has missed.
    */
   fromStart?(): ReplyEncoder;
-  /** True where a run that goes on elsewhere has no event: the connection is broken, so that no end is seen. */
+  /** True where a run that continues elsewhere has no event: the connection is broken, so that no end is seen. */
   readonly breaksAway?: boolean | undefined;
 }
 

@@ -61,7 +61,7 @@ export class Mirror {
     return this.#isEmpty && !this.#again;
   }
 
-  /** Nothing shows while the relay says what the viewer has: its words may go on differently, or not. */
+  /** Nothing shows while the relay says what the viewer has: its words may continue differently, or not. */
   #caughtUp(end?: "complete" | "failed"): readonly MessageChunk[] {
     const [shown, wanted] = [this.shown, this.#again];
     if (!wanted) return [];

@@ -80,7 +80,7 @@ export class OutlineRecorder {
     ];
   }
 
-  /** Another process goes on. */
+  /** Another process continues. */
   continuedBy(attempt: number): void {
     this.#attempt = attempt;
     this.#parts.push(["attempt", attempt]);

@@ -65,7 +65,7 @@ export function requestAttributes({ provider }: Target, options: SendOptions, is
   };
 }
 
-/** Returns the id of the stored reply that the request goes on from. */
+/** Returns the id of the stored reply that the request continues from. */
 function previousResponse(own: JsonObject): string | undefined {
   const id = own.previous_response_id ?? own.previous_interaction_id;
   return typeof id === "string" ? id : undefined;

@@ -27,7 +27,7 @@ export interface TracedHandlerOptions<Context> {
 
 /**
  * Returns a handler whose requests are spans (`POST /api/chat`), children of the span that the browser names in its
- * `traceparent`. The call of a `traced` client that a request begins is a child of its span. It goes on when the
+ * `traceparent`. The call of a `traced` client that a request begins is a child of its span. It continues when the
  * browser has left; a request's span ends with the headers of its response.
  *
  * Not needed behind an instrumentation of HTTP, which does the same.

@@ -88,8 +88,8 @@ export function traced(client: ClientWrapper, options: TracedOptions): TypedClie
       messages: readonly Message[],
       given: SendOptions<Output> & { readonly tools?: Tools } = {},
     ): Promise<ReplyTo<Output, Tools>> {
-      return call(messages, given, false, async (its, telemetry) => {
-        const message = await client.sendMessage(messages, its);
+      return call(messages, given, false, async (options, telemetry) => {
+        const message = await client.sendMessage(messages, options);
         telemetry?.ended(message, undefined);
         // A value that the schema has accepted is of the schema's type, whichever client was asked.
         return typedReply<Output, Tools>(
@@ -98,8 +98,8 @@ export function traced(client: ClientWrapper, options: TracedOptions): TypedClie
       });
     },
     sendMessageStream<Output>(messages: readonly Message[], given: SendOptions<Output> = {}) {
-      return call(messages, given, true, async (its, telemetry) => {
-        const stream = await client.sendMessageStream(messages, its);
+      return call(messages, given, true, async (options, telemetry) => {
+        const stream = await client.sendMessageStream(messages, options);
         if (telemetry) {
           stream.onArrival((count, gapMs) => telemetry.chunksArrived(count, gapMs));
           stream.onEnd((message, error) => telemetry.ended(message, error));

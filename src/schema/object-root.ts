@@ -64,8 +64,8 @@ function mergedRoot(schema: JsonSchema): JsonSchema | undefined {
     const isPlain = part === siblings || Object.keys(part).every((keyword) => MERGED.includes(keyword));
     if (!isPlain || (part.type !== undefined && part.type !== "object")) return undefined;
     for (const name of Array.isArray(part.required) ? part.required : []) required.add(name);
-    for (const [name, its] of Object.entries(isJsonObject(part.properties) ? part.properties : {}))
-      properties.set(name, properties.has(name) ? { allOf: [properties.get(name), its] } : its);
+    for (const [name, schema] of Object.entries(isJsonObject(part.properties) ? part.properties : {}))
+      properties.set(name, properties.has(name) ? { allOf: [properties.get(name), schema] } : schema);
   }
   return {
     ...siblings,

@@ -44,7 +44,7 @@ export interface RelayOptions extends PolicyOptions {
    */
   readonly budget?: TurnBudget | undefined;
   /**
-   * How long a run goes on after its last viewer has left: `"stop"` for not at all, `"continue"` for to its end, or
+   * How long a run continues after its last viewer has left: `"stop"` for not at all, `"continue"` for to its end, or
    * milliseconds. A run that is stopped keeps its text. Say `"stop"` on a platform that freezes a function after its
    * response, unless `waitUntil` is there.
    * @default "stop" without `log`, else 300_000 (5 minutes)
@@ -52,8 +52,8 @@ export interface RelayOptions extends PolicyOptions {
   readonly linger?: "stop" | "continue" | number | undefined;
   /**
    * The fate of a run whose process has died. `"continue"`: another process of a shared log, and of a shared store with
-   * `sessions`, goes on where nothing can happen twice. The log keeps the requests for that. A tool begins when the log
-   * knows that it does; `docs/relay.md` lists what is continued.
+   * `sessions`, continues where nothing can happen twice. The log keeps the requests for that. A tool begins when the
+   * log knows that it does; `docs/relay.md` lists what is continued.
    * @default none: the run ends as `truncated`, with its text
    */
   readonly recover?: "continue" | undefined;
@@ -186,7 +186,7 @@ export function settingsOf(options: RelayOptions): RelaySettings {
       try {
         waitUntil?.(work);
       } catch (error) {
-        quietly(() => onError?.(sendErrorOf(error, "hook"), undefined)); // the run goes on
+        quietly(() => onError?.(sendErrorOf(error, "hook"), undefined)); // the run continues
       }
     },
     onError: (error, run) => quietly(() => onError?.(error, run)),

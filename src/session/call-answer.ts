@@ -22,7 +22,7 @@ export type StoredAnswer =
   | { readonly type: "deny"; readonly reason?: string }
   | { readonly type: "result"; readonly content: string; readonly isError?: true };
 
-/** An answer that a call has got, before the turn goes on. */
+/** An answer that a call has got, before the turn continues. */
 export interface AnsweredCall {
   readonly toolCallId: string;
   readonly answer: StoredAnswer;

@@ -32,11 +32,11 @@ export interface LeftTurn {
 export type LeftOutcome =
   /** It was never stored, so that no provider was asked. */
   | { readonly type: "unsent" }
-  /** It goes on. Its stream begins with `chunks`. */
+  /** It continues. Its stream begins with `chunks`. */
   | { readonly type: "open"; readonly stream: MessageStream; readonly chunks: readonly MessageChunk[] }
   /** It had ended, completely, before its viewers learned of that. */
   | { readonly type: "complete"; readonly message: AssistantMessage; readonly chunks: readonly MessageChunk[] }
-  /** It cannot go on: something could happen twice. The history has closed it. */
+  /** It cannot continue: something could happen twice. The history has closed it. */
   | { readonly type: "lost"; readonly why: string };
 
 /**

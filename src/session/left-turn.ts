@@ -19,13 +19,13 @@ export interface SeenStep {
 
 /** The part of a turn that its viewers have seen. */
 export interface SeenTurn {
-  /** In order. The last reply may be partial. A turn that goes on after answers may begin with results alone. */
+  /** In order. The last reply may be partial. A turn that continues after answers may begin with results alone. */
   readonly steps: readonly SeenStep[];
   /** The ids of the calls behind the last step whose tools have perhaps begun. */
   readonly begun: ReadonlySet<string>;
 }
 
-/** The place at which a turn goes on. */
+/** The place at which a turn continues. */
 export type TurnPlace =
   | {
       readonly type: "known";

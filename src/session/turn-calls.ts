@@ -45,7 +45,7 @@ export class TurnCalls {
     return new Approvals(this.#tools, this.#turn.signal);
   }
 
-  /** Returns whether the turn goes on after this reply, with the results of its calls. */
+  /** Returns whether the turn continues after this reply, with the results of its calls. */
   isRunnable({ finishReason, interrupted, toolCalls }: AssistantMessage): boolean {
     return finishReason === "toolCalls" && !interrupted && toolCalls.length > 0 && this.#anyRuns();
   }
@@ -77,7 +77,7 @@ export class TurnCalls {
     return this.#runnerOf(calls, () => ({ type: "run" }));
   }
 
-  /** Offers the calls that a process has left without a result, in a turn that goes on here. */
+  /** Offers the calls that a process has left without a result, in a turn that continues here. */
   continueWith({ calls, decisionOf, steps }: ContinuedTurn): ToolRunner {
     this.#hasResults = steps.some(({ results }) => results.length > 0);
     return this.#runnerOf(calls, decisionOf);

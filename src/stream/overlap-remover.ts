@@ -37,12 +37,12 @@ export interface Joined {
 const NOTHING: Joined = { rewind: 0, text: "" };
 
 /**
- * Joins a continuation to the text that had arrived. Models that are asked to go on often repeat the last words, and
+ * Joins a continuation to the text that had arrived. Models that are asked to continue often repeat the last words, and
  * some begin the complete text again. So the beginning of the continuation is held back as long as it repeats what is
  * there, and no longer.
  *
  * Only a proven repetition is removed. A text that repeats itself (equal rows, closing tags, a refrain) looks the same
- * whether the model goes on or repeats: then `isUnknown` is true, and nothing of the continuation is shown.
+ * whether the model continues or repeats: then `isUnknown` is true, and nothing of the continuation is shown.
  */
 export class OverlapRemover {
   readonly #arrived: string;

@@ -14,7 +14,7 @@ import { openSession } from "./sessions.ts";
 
 const PROMPT = "> ";
 
-type Next = "go on" | "leave";
+type Next = "continue" | "leave";
 
 /**
  * Resolves with the exit code: a person leaves with 0 (130 by Ctrl-C), a script with 1 if one of its turns failed.
@@ -54,12 +54,12 @@ async function converse(conversation: Conversation, lines: Lines, terminal: Term
     try {
       const status = turn.type === "say" ? await conversation.say(turn.text) : await obey(turn.name, turn.argument);
       if (status === "failed") anyFailed = true;
-      return status === "unread" ? "leave" : "go on";
+      return status === "unread" ? "leave" : "continue";
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
       anyFailed = true;
       for (const line of error.lines) await terminal.stderr.line(line);
-      return "go on";
+      return "continue";
     }
   }
 

@@ -63,7 +63,7 @@ type InlineState =
   | "text"
   | "code" // inside `…`
   // In the others something is held back.
-  | "run" // of * _ ~ or `, which may go on
+  | "run" // of * _ ~ or `, which may continue
   | "codeRun" // of backticks inside code, which may close the code
   | "identifier" // _word: emphasis, or the name _word_like_this
   | "escape" // after a backslash

@@ -267,7 +267,7 @@ export class AgUiEncoder implements ReplyEncoder {
     this.#over({ type: "RUN_ERROR", message, code: kind, ...(partial && usageOf(partial)) });
   }
 
-  /** The server closes the connection; the run goes on. */
+  /** The server closes the connection; the run continues. */
   #goAway(): void {
     if (this.#connection.comesBack) this.#out = AWAY;
     else {

@@ -32,7 +32,7 @@ export function uiMessagesOf({
   const shown = grouped([...messages, ...asked, ...failed], new Set(waiting));
   const last = shown.at(-1);
   if (last?.role !== "assistant") return shown;
-  if (turn) return shown.slice(0, -1); // results were sent, and the reply goes on
+  if (turn) return shown.slice(0, -1); // results were sent, and the reply continues
   return messageId === undefined ? shown : [...shown.slice(0, -1), { ...last, id: messageId }];
 }
 

@@ -33,37 +33,42 @@ export async function startOf(body: unknown, { user, history }: StartContext): P
       run,
       ...(chat !== undefined && { chat }),
       ...(history === "server" ? newTurn(messages, kind, all !== undefined) : conversation(messages, history)),
-      ...(kind === "goesOn" && { messageId: last.id }),
+      ...(kind === "continued" && { messageId: last.id }),
       options,
     },
     repeats: kind === "again" ? "never" : "complete",
-    ...(kind === "goesOn" && { before: chunksIn(last) }),
+    ...(kind === "continued" && { before: chunksIn(last) }),
   };
 }
 
 /**
  * The kinds of requests. `new`: the reply to a new question. `again`: the reply to an edited question, or to one that
- * has a reply. `goesOn`: the rest of a reply whose calls the front end has answered.
+ * has a reply. `continued`: the rest of a reply whose calls the front end has answered.
  */
-type RequestKind = "new" | "again" | "goesOn";
+type RequestKind = "new" | "again" | "continued";
 
 function kindOf(messages: readonly ReceivedMessage[], { trigger, messageId }: JsonObject): RequestKind {
   const { role } = lastOf(messages);
-  if (role === "assistant") return "goesOn";
+  if (role === "assistant") return "continued";
   return trigger === "regenerate-message" || messageId !== undefined ? "again" : "new";
 }
 
 /** The part of a conversation that is new to a session. */
-function newTurn(messages: readonly ReceivedMessage[], kind: RequestKind, isWhole: boolean): DialectStart["request"] {
+function newTurn(
+  messages: readonly ReceivedMessage[],
+  kind: RequestKind,
+  isComplete: boolean,
+): DialectStart["request"] {
   const last = lastOf(messages);
-  if (kind === "goesOn") {
+  if (kind === "continued") {
     const results = resultsIn(last); // also those that the session has, which it leaves aside
     return { answers: decisionsIn(last), ...(results.length > 0 && { results }) };
   }
   if (last.role !== "user") throw badRequest("The last message must be the user's, or the reply that goes on.");
   const content = { message: contentOf(last) };
   if (kind === "new") return content;
-  if (!isWhole) throw badRequest("Send the complete conversation as `messages` to edit a message, or to ask it again.");
+  if (!isComplete)
+    throw badRequest("Send the complete conversation as `messages` to edit a message, or to ask it again.");
   const earlier = questionsIn(messages.slice(0, -1));
   return earlier.length > 0 ? { ...content, earlier } : { ...content, keep: 0 };
 }

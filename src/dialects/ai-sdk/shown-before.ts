@@ -1,4 +1,4 @@
-/** The parts of a message that goes on → chunks, for viewers that see the message for the first time. */
+/** The parts of a message that continues → chunks, for viewers that see the message for the first time. */
 
 import type { MessageChunk } from "../../contract/chunk.ts";
 import { withoutPrototypeKeys } from "../../platform/prototype-keys.ts";

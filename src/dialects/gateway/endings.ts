@@ -40,7 +40,7 @@ export const TAKEN_BACK: GatewayError = {
   message: "The model began its reply again, which this API cannot express. Send the request again.",
 };
 
-/** The failure of a reply that goes on in another process. */
+/** The failure of a reply that continues in another process. */
 export const SENT_AWAY: GatewayError = {
   kind: "truncated",
   message: "The server ends. Send the request again.",

@@ -54,7 +54,7 @@ export interface ChatReply {
  * - `running`: the server runs it.
  * - `needsApproval`: it waits for `answer(id, true)`, or `answer(id, { deny })`.
  * - `needsResult`: it waits for the page to run it, and for `answer(id, result)`.
- * - `answered`: it has an answer, which the server keeps. The reply goes on when no call of it waits any more.
+ * - `answered`: it has an answer, which the server keeps. The reply continues when no call of it waits any more.
  * - `done`, `failed`: it has a result. `result` is empty where the relay does not expose it.
  * - `denied`: a person has refused it.
  */

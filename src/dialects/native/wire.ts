@@ -19,9 +19,9 @@ export interface StartRequest {
   /** Results of calls that the last reply left open, for a relay with a session store. */
   readonly results?: readonly ToolMessage[] | undefined;
   /**
-   * Decisions about calls that wait for approval; may come with `results`. The run goes on when no call waits any more.
-   * With a session store, earlier decisions are kept, and an empty array goes on after a failure. Without one, the
-   * calls are those at the end of `messages`, which the relay must have signed.
+   * Decisions about calls that wait for approval; may come with `results`. The run continues when no call waits any
+   * more. With a session store, earlier decisions are kept, and an empty array continues after a failure. Without one,
+   * the calls are those at the end of `messages`, which the relay must have signed.
    */
   readonly answers?: readonly CallApproval[] | undefined;
   /** Asks for another reply to the last turn of the user, for a relay with a session store. */

@@ -155,10 +155,10 @@ export class ResponsesEncoder implements ReplyEncoder {
   /** Returns what only the end holds; `undefined` when it holds other words. */
   #rest(message: AssistantMessage): string | undefined {
     const { content, reasoning, toolCalls } = message;
-    const { content: saidBefore, reasoning: thoughtBefore } = this.#fold;
-    if (!content.startsWith(saidBefore)) return undefined;
-    const thought = reasoning.startsWith(thoughtBefore) ? reasoning.slice(thoughtBefore.length) : "";
-    const rest = content.slice(saidBefore.length);
+    const { content: contentBefore, reasoning: reasoningBefore } = this.#fold;
+    if (!content.startsWith(contentBefore)) return undefined;
+    const thought = reasoning.startsWith(reasoningBefore) ? reasoning.slice(reasoningBefore.length) : "";
+    const rest = content.slice(contentBefore.length);
     const known = new Set(this.#writer.items.map((item) => ("callId" in item && item.isOver ? item.callId : "")));
     const calls = toolCalls.filter(({ id }) => id !== "" && !known.has(id));
     const more = { content: "", isFinal: false } as const;

@@ -28,7 +28,7 @@ export class ItemWriter {
   /** Sources that were named before there was a text. */
   #early: Citation[] = [];
   /** Of the text in the items, in UTF-16 units. */
-  #saidLength = 0;
+  #textLength = 0;
 
   constructor(sink: EventSink, reply: string, forms: CallForms) {
     this.#sink = sink;
@@ -64,7 +64,7 @@ export class ItemWriter {
   #text(delta: string): string {
     const { text, item } = this.#enterMessage();
     item.text += delta;
-    this.#saidLength += delta.length;
+    this.#textLength += delta.length;
     const place = { ...this.#place(item), content_index: 0 };
     return text + this.#sink.delta("response.output_text.delta", place, delta, { logprobs: [] });
   }
@@ -78,7 +78,7 @@ export class ItemWriter {
       id: this.#id("msg"),
       text: "",
       annotations: [],
-      start: this.#saidLength,
+      start: this.#textLength,
       isOver: false,
     };
     const begun = this.#begin(item);
@@ -170,7 +170,7 @@ export class ItemWriter {
     const { query } = isJsonObject(args) ? args : {};
     if (!/^web_search/.test(name) || typeof query !== "string") return "";
     const action = { type: "search", query };
-    return this.#wholeItem({ type: "web_search_call", id: this.#id("ws"), action, isOver: false }, [
+    return this.#completeItem({ type: "web_search_call", id: this.#id("ws"), action, isOver: false }, [
       "response.web_search_call.in_progress",
       "response.web_search_call.searching",
       "response.web_search_call.completed",
@@ -178,19 +178,19 @@ export class ItemWriter {
   }
 
   #picture(result: string): string {
-    return this.#wholeItem({ type: "image_generation_call", id: this.#id("ig"), result, isOver: false }, [
+    return this.#completeItem({ type: "image_generation_call", id: this.#id("ig"), result, isOver: false }, [
       "response.image_generation_call.in_progress",
       "response.image_generation_call.completed",
     ]);
   }
 
-  #wholeItem(item: Item, events: readonly string[]): string {
+  #completeItem(item: Item, events: readonly string[]): string {
     const begun = this.leave() + this.#begin(item);
     const place = this.#place(item);
     return begun + events.map((type) => this.#sink.event(type, place)).join("") + this.#end(item);
   }
 
-  /** The last item, if it is text that goes on. */
+  /** The last item, if it is text that continues. */
   get #open(): Item | undefined {
     const last = this.items.at(-1);
     return last?.isOver ? undefined : last;

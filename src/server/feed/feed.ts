@@ -27,7 +27,7 @@ type OpenedEvent = Extract<NativeEvent, { readonly type: "opened" }>;
 export interface FeedReader {
   /** There is more to read, or the end. */
   notify(): void;
-  /** The run goes on elsewhere: attach again after so many milliseconds. */
+  /** The run continues elsewhere: attach again after so many milliseconds. */
   sendAway(afterMs: number): void;
   /** Called each second. */
   tick(now: number): void;
@@ -177,18 +177,18 @@ export class Feed {
     const event = this.#endEvent(end);
     if (event instanceof Promise) void event.then((signed) => this.#showEnd(signed));
     else this.#showEnd(event);
-    this.goOn();
+    this.stopWaiting();
   }
 
-  /** Resolves when the readers have caught up, or have left, or `goOn` is called. */
+  /** Resolves when the readers have caught up, or have left, or `stopWaiting` is called. */
   caughtUp(): Promise<void> {
     return new Promise((resolve) => {
       this.#resume = resolve;
     });
   }
 
-  /** Lets a run that waits for its readers go on. */
-  goOn(): void {
+  /** Lets a run that waits for its readers continue. */
+  stopWaiting(): void {
     this.#resume?.();
     this.#resume = undefined;
   }
@@ -205,11 +205,11 @@ export class Feed {
 
   leave(reader: FeedReader): void {
     if (!this.#readers.delete(reader)) return;
-    this.goOn();
+    this.stopWaiting();
     if (this.#readers.size === 0) this.onLeft?.();
   }
 
-  /** The run goes on elsewhere. */
+  /** The run continues elsewhere. */
   sendAway(afterMs: number): void {
     for (const reader of [...this.#readers]) reader.sendAway(afterMs);
   }
@@ -232,7 +232,7 @@ export class Feed {
     return this.#end !== undefined || place.next < this.#dropped + this.#entries.length;
   }
 
-  /** Returns the end as readers see it; `undefined` while the run goes on. */
+  /** Returns the end as readers see it; `undefined` while the run continues. */
   get shownEnd(): EncodedEvent<EndEvent> | undefined {
     return this.#shownEnd;
   }
@@ -296,7 +296,7 @@ export class Feed {
     place.sent = this.#entries[place.next - this.#dropped - 1]?.bytes ?? place.sent;
     if (place.sent <= this.#fastest) return;
     this.#fastest = place.sent;
-    if (this.#resume && !this.isAhead) this.goOn();
+    if (this.#resume && !this.isAhead) this.stopWaiting();
   }
 
   /** Returns entries on the wire; `undefined` when nothing of them shows. */

@@ -17,7 +17,7 @@ export interface FollowerParts {
    * - `never`: the reply cannot be continued, and the run is sealed.
    */
   takeOver?(attempt: number): Promise<"taken" | "notNow" | "never">;
-  /** The follower is over: its viewers have left, the run has ended, or goes on here. */
+  /** The follower is over: its viewers have left, the run has ended, or continues here. */
   onOver(): void;
   now(): number;
 }

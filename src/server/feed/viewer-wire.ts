@@ -12,9 +12,9 @@ import { Frame } from "./frame.ts";
 export interface ViewerWire {
   /** Returns the next frame; `undefined` while there is none. */
   next(): Frame | undefined;
-  /** Returns the last frame; `undefined` while the run goes on. */
+  /** Returns the last frame; `undefined` while the run continues. */
   end(): Frame | undefined;
-  /** Returns the last frame for a run that goes on elsewhere; `undefined` when the connection is to be broken. */
+  /** Returns the last frame for a run that continues elsewhere; `undefined` when the connection is to be broken. */
   away(afterMs: number): Frame | undefined;
   /** Returns whether there is something to send, which may turn out to be nothing that shows. */
   readonly hasMore: boolean;

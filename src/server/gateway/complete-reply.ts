@@ -3,8 +3,8 @@
 import type { EndEvent, Feed, FeedPlace, FeedReader } from "../feed/feed.ts";
 
 /**
- * Resolves with the end of a run as its readers see it; with `undefined` when it goes on in another process. While the
- * promise is pending, the run has a reader.
+ * Resolves with the end of a run as its readers see it; with `undefined` when it continues in another process. While
+ * the promise is pending, the run has a reader.
  * @param signal fires when the caller leaves
  * @throws {DOMException} the signal's reason
  */

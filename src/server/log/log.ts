@@ -1,4 +1,4 @@
-/** The contract of a log: keeps the entries of runs, so that viewers can come back and other processes can go on. */
+/** The contract of a log: keeps the entries of runs, so that viewers can come back and other processes can continue. */
 
 import type { MessageChunk } from "../../contract/chunk.ts";
 import type { SendErrorData } from "../../contract/errors.ts";
@@ -40,7 +40,7 @@ export interface KeptRun {
   readonly messages: readonly Message[];
   /** The facts that the wire of the request repeats. */
   readonly memo: Readonly<Record<string, unknown>>;
-  /** Whether the run goes on without viewers. */
+  /** Whether the run continues without viewers. */
   readonly isBackground: boolean;
 }
 
@@ -161,7 +161,7 @@ export interface ReplyLog {
   readonly leaseMs: number;
   /**
    * Begins a run. Resolves with its writer, and with `undefined` when the id is taken. Of several callers one wins.
-   * @throws when the log cannot be reached, or has no room: the run goes on without a log
+   * @throws when the log cannot be reached, or has no room: the run continues without a log
    */
   begin(head: RunHead): Promise<LogWriter | undefined>;
   /**
@@ -179,7 +179,7 @@ export interface ReplyLog {
   read(run: string, after?: EntryId, limit?: number): Promise<LogPage | undefined>;
   /**
    * Ends a run whose writer is dead. Resolves with the end that is in the log: `end`, or the one that was there first;
-   * `undefined` when the run is unknown, or has a writer: the caller was late, and another process goes on.
+   * `undefined` when the run is unknown, or has a writer: the caller was late, and another process continues.
    */
   seal(run: string, end: RunEnd): Promise<RunEnd | undefined>;
   /** Asks the writer to stop, in whichever process it is. Has no effect on an ended or unknown run. */

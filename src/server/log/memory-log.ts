@@ -10,7 +10,7 @@ import type { ChatRun, LogEntry, LogWriter, ReplyLog, RunEnd, RunHead, WriterSta
 export interface MemoryLogOptions {
   /**
    * Maximum size of all runs, in bytes. Ended runs are removed to make room, the one that ended first before the
-   * others. A run that finds no room goes on without a log.
+   * others. A run that finds no room continues without a log.
    * @default 67_108_864 (64 MiB)
    */
   readonly maxBytes?: number | undefined;

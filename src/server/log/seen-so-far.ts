@@ -42,7 +42,7 @@ class StepCollector {
 
   constructor(facts: ReplyFacts, known: Readonly<Record<number, StepFacts>> = {}) {
     this.#facts = facts;
-    this.#known = new Map(Object.entries(known).map(([number, its]) => [Number(number), its]));
+    this.#known = new Map(Object.entries(known).map(([number, facts]) => [Number(number), facts]));
   }
 
   /** The last reply is complete. */

@@ -15,7 +15,7 @@ const EXPOSED_HEADERS = "x-stream-id, retry-after, x-request-id";
 
 /**
  * Returns the refusal of a request that another site's page makes in the name of its visitor; `undefined` when the
- * request may go on. A request without `Origin` is not a page's, or reads only.
+ * request may continue. A request without `Origin` is not a page's, or reads only.
  */
 export function originRefusal(request: RequestLine, rules: Rules): Refusal | undefined {
   const origin = request.headers.get("origin");

@@ -30,7 +30,7 @@ export class Chats {
   }
 
   /**
-   * Makes a run the chat's last one. Resolves when no other run of the chat goes on.
+   * Makes a run the chat's last one. Resolves when no other run of the chat continues.
    * @param asked the last run, as the log was asked for it before
    * @throws {Refusal} 409 when one does, and may not be replaced
    * @throws when the log does not answer

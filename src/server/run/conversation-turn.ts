@@ -23,7 +23,7 @@ export interface SentConversation {
   readonly messages: readonly Message[];
   readonly tools: readonly Tool[];
   readonly options: Omit<SendOptions, "tools">;
-  /** The decisions about the calls at its end, where it goes on after them. */
+  /** The decisions about the calls at its end, where it continues after them. */
   readonly approvals: readonly CallApproval[] | undefined;
   readonly budget: TurnBudget | undefined;
 }

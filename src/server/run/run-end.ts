@@ -7,7 +7,7 @@ import type { RunHead } from "../log/log.ts";
  * Why a run ends before its reply does.
  * - `asked`: a viewer stopped it. `unwatched`: all viewers have left.
  * - `tooLong`, `tooLarge`: it has reached a limit. `shutdown`: its process ends.
- * - `handedOver`: its process ends, and another one goes on. `lost`: another process has it.
+ * - `handedOver`: its process ends, and another one continues. `lost`: another process has it.
  * - `doubled`: the log did not answer when it began, and another process has begun it also.
  */
 export type StopReason =

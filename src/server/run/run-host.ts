@@ -81,7 +81,7 @@ export class RunHost {
 
   /**
    * Resolves with the id of the run that answers a request whose id is derived from it: the first of `id`, `id-2`,
-   * `id-3` … that goes on, is free, or has an end that answers again.
+   * `id-3` … that continues, is free, or has an end that answers again.
    */
   async idFor(id: string, repeats: DialectStart["repeats"] = "always"): Promise<string> {
     if (repeats === "always") return id;
@@ -121,7 +121,7 @@ export class RunHost {
     const feed = this.#feed(head);
     const page = await this.#asked((log) => readAll(log, head, feed));
     if (!page) throw notFound();
-    // A follower looks after a run whose process has died: it goes on here, or is sealed.
+    // A follower looks after a run whose process has died: it continues here, or is sealed.
     if (!page.end && !page.isOwned && !this.#runs.follower(head.id) && !this.#isDraining) this.#follow(head);
     return feed;
   }

@@ -83,7 +83,7 @@ export class RunWriter {
     this.#waiting.push(entry);
     this.#waitingBytes += size;
     const isFull = this.#waiting.length > MAX_WAITING_ENTRIES || this.#waitingBytes > MAX_WAITING_BYTES;
-    if (this.#phase === "idle") this.#goOn();
+    if (this.#phase === "idle") this.#appendSoon();
     else if (isFull && this.#phase === "resting") this.#write();
     else if (isFull) this.#fallBehind();
   }
@@ -156,7 +156,7 @@ export class RunWriter {
       (writer) => {
         this.#writer = writer;
         if (this.#phase === "over") return;
-        if (writer) return this.#goOn();
+        if (writer) return this.#appendSoon();
         this.abandon();
         this.#run.begunElsewhere();
       },
@@ -188,9 +188,9 @@ export class RunWriter {
     }
     switch (state) {
       case "running":
-        return this.#goOn();
+        return this.#appendSoon();
       case "stopping":
-        this.#goOn();
+        this.#appendSoon();
         return this.#run.stopAsked();
       case "lost":
         this.abandon();
@@ -204,7 +204,7 @@ export class RunWriter {
   };
 
   /** Appends the entries in a moment: a log may work before it returns, and viewers get their bytes first. */
-  #goOn(): void {
+  #appendSoon(): void {
     this.#phase = "idle";
     if (!this.#isBehind && this.#waiting.length === 0) return;
     const restMs = Math.max(0, this.#askedAt + REST_MS - this.#now());

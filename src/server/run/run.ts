@@ -34,7 +34,7 @@ export interface RunSource {
    * @param reports learns of the tools that run here
    */
   open(signal: AbortSignal, reports: TurnReports): Promise<MessageStream>;
-  /** Another process goes on: what the reply keeps elsewhere stays for it. */
+  /** Another process continues: what the reply keeps elsewhere stays for it. */
   leave?(): void;
   /** Whether no other process can produce the reply at the same time. */
   readonly isExclusive?: boolean;
@@ -51,7 +51,7 @@ export interface RunParts {
   readonly writer: LogWriter | Promise<LogWriter | undefined> | undefined;
   /** Present when an earlier attempt has begun the reply: the message as far as its log says, and its last entry. */
   readonly takenOver?: TakenOver | undefined;
-  /** How long the run goes on without a viewer, in milliseconds. */
+  /** How long the run continues without a viewer, in milliseconds. */
   readonly lingerMs: number;
   /** The longest that the run may take, in milliseconds. */
   readonly totalMs: number;
@@ -72,7 +72,7 @@ type Phase =
 /** A run whose first viewer has not come by then counts as unwatched, in milliseconds. */
 const FIRST_VIEWER_MS = 30_000;
 
-/** Viewers of a run that goes on elsewhere attach again after so long, in milliseconds. */
+/** Viewers of a run that continues elsewhere attach again after so long, in milliseconds. */
 const REATTACH_MS = 100;
 
 /** Produces one reply. */
@@ -149,7 +149,7 @@ export class Run {
     const phase = this.#phase;
     if (phase.status === "opening") phase.controller.abort();
     else if (phase.status === "reading") void phase.stream.stop();
-    this.feed.goOn();
+    this.feed.stopWaiting();
   }
 
   /** Called each second. */
@@ -172,7 +172,7 @@ export class Run {
     };
   }
 
-  /** Resolves with the end; with `undefined` when another process goes on. */
+  /** Resolves with the end; with `undefined` when another process continues. */
   async #produce(opened: () => void): Promise<RunEnd | undefined> {
     const end = await this.#read(opened);
     this.#phase = { status: "over", stream: this.#phase.status === "reading" ? this.#phase.stream : undefined };
@@ -193,7 +193,7 @@ export class Run {
     else await this.#writer?.release();
   }
 
-  /** Reads the reply. Resolves with its end, with `undefined` when another process goes on; never rejects. */
+  /** Reads the reply. Resolves with its end, with `undefined` when another process continues; never rejects. */
   async #read(opened: () => void): Promise<RunEnd | undefined> {
     try {
       const stream = await this.#open();

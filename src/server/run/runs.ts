@@ -74,7 +74,7 @@ export class Runs {
     this.#unsettled.add(run);
     this.#watch();
     void run.over.then(() => {
-      if (!run.feed.end) this.#forget(run); // it goes on elsewhere: its viewers follow it there
+      if (!run.feed.end) this.#forget(run); // it continues elsewhere: its viewers follow it there
     });
     void run.settled.then(() => {
       this.#unsettled.delete(run);

@@ -71,7 +71,7 @@ export class SessionTurn implements RunSource {
 
   async open(signal: AbortSignal, reports: TurnReports): Promise<MessageStream> {
     const { left } = this.#turn;
-    if (left) return this.#goOn(left, signal, reports);
+    if (left) return this.#continueLeft(left, signal, reports);
     this.#session = await LLMSession.open(this.#setup);
     return this.#begin(this.#session, signal, reports);
   }
@@ -91,7 +91,7 @@ export class SessionTurn implements RunSource {
   }
 
   /** Continues the turn, when the lease of its process has passed. */
-  async #goOn({ seen, message }: LeftSoFar, signal: AbortSignal, reports: TurnReports): Promise<MessageStream> {
+  async #continueLeft({ seen, message }: LeftSoFar, signal: AbortSignal, reports: TurnReports): Promise<MessageStream> {
     const { id, options } = this.#turn;
     const opened = claimed(() => openLeft(this.#setup, { id, seen, options, signal, reports }), signal);
     const { session, outcome } = await opened.catch((error: unknown) => {
@@ -112,7 +112,9 @@ export class SessionTurn implements RunSource {
     }
   }
 
-  /** Keeps the answers. The turn goes on when no call waits any more; until then, the reply is the calls that wait. */
+  /**
+   * Keeps the answers. The turn continues when no call waits any more; until then, the reply is the calls that wait.
+   */
   async #answer(
     session: LLMSession,
     given: CallAnswers,

@@ -91,7 +91,7 @@ function restSource(
   return { soFar: chunksSoFar(message), open: (signal) => openRest(call, message, signal) };
 }
 
-/** Returns the turn of a session, which goes on as far as nothing can happen twice. */
+/** Returns the turn of a session, which continues as far as nothing can happen twice. */
 function leftTurnSource(
   { settings }: TakeOverHost,
   head: LogFollower["head"],
