@@ -24,14 +24,10 @@ export {
   type ScriptedClientOptions,
   scriptedClient,
 } from "./scripted-client.ts";
-export type { ServerReply } from "./server/answers.ts";
 export type { Sent } from "./server/delivery.ts";
-export {
-  type ProviderRequest,
-  type ProviderServer,
-  type ProviderServerOptions,
-  startProviderServer,
-} from "./server/provider-server.ts";
+export { type ProviderServer, type ProviderServerOptions, startProviderServer } from "./server/provider-server.ts";
+export type { ProviderRequest } from "./server/received-requests.ts";
 export type { Cuts, Pace, Recording } from "./server/recording.ts";
+export type { ServerReply } from "./server/replies.ts";
 export type { OpenedStore, StoreAbility, StoreSubject } from "./store/case.ts";
 export { storeSuite } from "./store-suite.ts";

@@ -1,158 +1,107 @@
-/** The answers of the loopback server: a recording as it is, or a script in the client's wire format. */
+/**
+ * What each request is answered with: its reply, a count of tokens, or a refusal in the words of the provider. The path
+ * of the request decides about the wire format.
+ */
 
-import type { Pause } from "../pause.ts";
-import type { AcceptedScript, ReplyScript, ScriptedRefusal } from "../script.ts";
-import { type EndingEvent, eventsOf, type FinishEvent } from "../script-events.ts";
+import { checkScript, checkScripts } from "../check-script.ts";
+import { anthropicWire } from "./anthropic-wire.ts";
+import { chatWire } from "./chat-wire.ts";
 import type { Delivery } from "./delivery.ts";
-import { contentTypeOf, type Pace, packetsOf, type Recording } from "./recording.ts";
-import type { ContentEvent, Wire, WireReply, WireRequest } from "./wire.ts";
+import { geminiWire } from "./gemini-wire.ts";
+import { ollamaWire } from "./ollama-wire.ts";
+import type { ProviderRequest } from "./received-requests.ts";
+import { recordedText } from "./recording.ts";
+import { type ServerReply, sendRecording, sendScript } from "./replies.ts";
+import { responsesWire } from "./responses-wire.ts";
+import { objectOr } from "./rules.ts";
+import { type CountingWire, tokensOf } from "./token-counts.ts";
+import type { Wire, WireRequest } from "./wire.ts";
 
-/** One answer of a loopback server. */
-export type ServerReply = ReplyScript | Recording;
+const WIRES: readonly Wire[] = [chatWire, responsesWire, anthropicWire, geminiWire, ollamaWire];
 
-/** Sends a recording. */
-export async function sendRecording(recording: Recording, delivery: Delivery): Promise<void> {
-  const { status = 200, headers, framing = "chunked", cuts, pace = cuts === undefined ? 0 : "tick" } = recording;
-  await delivery.pause(recording.opensAfter);
-  if (recording.raw) delivery.raw();
-  else {
-    delivery.head(status, {
-      "content-type": contentTypeOf(recording),
-      ...(framing === "length" && { "content-length": String(Buffer.from(asBytes(recording)).length) }),
-      ...(framing === "close" && { connection: "close" }),
-      ...headers,
+/** The fields of which a reply has one. */
+const REPLY_WORDS = ["text", "steps", "refusal", "body"];
+
+const JSON_HEADERS = { "content-type": "application/json" };
+
+/** The replies of a server: an array in order, or a function of the request. */
+export type ServerReplies =
+  | readonly ServerReply[]
+  | ((request: ProviderRequest) => ServerReply | PromiseLike<ServerReply>);
+
+/** How requests are answered; the fields are those of `ProviderServerOptions`. */
+export interface AnswerOptions {
+  readonly pace: number;
+  readonly usageUnasked: boolean;
+  readonly strict: boolean;
+  readonly countTokens: ((request: ProviderRequest) => number) | false | undefined;
+}
+
+/** Answers the requests of one server. */
+export class Answers {
+  readonly #replies: ServerReplies;
+  readonly #options: AnswerOptions;
+  readonly #signatures: WireRequest["signatures"] = new Map();
+  readonly #recorded: WireRequest["recorded"] = new Map();
+
+  /** @throws {TypeError} when a reply has no `text`, `steps`, `refusal` or `body` */
+  constructor(replies: ServerReplies, options: AnswerOptions) {
+    checkScripts(replies, REPLY_WORDS);
+    this.#replies = replies;
+    this.#options = options;
+  }
+
+  /** Sends the reply to a request. */
+  async reply(request: ProviderRequest, delivery: Delivery): Promise<void> {
+    const { strict, pace } = this.#options;
+    const reply = await this.#replyTo(request);
+    const { pathname: path, searchParams: query } = new URL(request.path, "http://127.0.0.1");
+    const wire = WIRES.find((candidate) => candidate.serves(path));
+    const wireRequest = this.#wireRequest(request, { path, query, body: request.body });
+    const refuse = (status: number, message: string): Promise<void> =>
+      sendScript({ refusal: { status, message } }, wire ?? chatWire, wireRequest, delivery, pace);
+    if (strict && !wire?.path.test(path)) return refuse(404, `There is nothing at ${path}.`);
+    const fault = strict ? wire?.fault(wireRequest) : undefined;
+    if (fault !== undefined) return refuse(400, fault);
+    if ("body" in reply) {
+      if (strict) wire?.note?.(wireRequest, recordedText(reply));
+      return sendRecording(reply, delivery);
+    }
+    if (wire) return sendScript(reply, wire, wireRequest, delivery, pace);
+    return refuse(404, `The loopback server knows no wire format for ${path}.`);
+  }
+
+  /** Sends the number of a request's tokens. */
+  async count(request: ProviderRequest, { wire, ...counting }: CountingWire, delivery: Delivery): Promise<void> {
+    const { strict, pace, countTokens } = this.#options;
+    const { path } = request;
+    const body = objectOr(request.body);
+    const wireRequest = this.#wireRequest(request, {
+      path,
+      query: new URLSearchParams(),
+      body: counting.counted(body),
     });
+    const fault = strict ? (counting.fault(body) ?? wire.fault(wireRequest)) : undefined;
+    const missing = countTokens === false ? { status: 404, message: `There is nothing at ${path}.` } : undefined;
+    const refusal = missing ?? (fault === undefined ? undefined : { status: 400, message: fault });
+    if (refusal) return sendScript({ refusal }, wire, wireRequest, delivery, pace);
+    const tokens = countTokens ? countTokens(request) : tokensOf(request.body);
+    return sendRecording({ body: JSON.stringify(counting.answer(tokens)), headers: JSON_HEADERS }, delivery);
   }
-  let packets = 0;
-  for (const packet of packetsOf(recording)) {
-    if (packets > 0) await between(pace, packets, delivery);
-    if (!delivery.open) return;
-    await delivery.send(packet);
-    packets += 1;
-  }
-  switch (recording.ending ?? "end") {
-    case "end":
-      return delivery.end();
-    case "disconnect":
-      return delivery.disconnect();
-    case "reset":
-      return delivery.reset();
-    case "hang":
-      return delivery.hang();
-  }
-}
 
-function between(pace: Pace, packet: number, delivery: Delivery): Promise<void> {
-  if (pace === "tick") return delivery.tick();
-  const pause: Pause =
-    typeof pace === "function" ? pace(packet) : typeof pace === "number" ? pace : (pace[packet - 1] ?? 0);
-  return pause === 0 ? Promise.resolve() : delivery.pause(pause);
-}
-
-function asBytes({ body }: Recording): string | Uint8Array {
-  if (typeof body === "string" || body instanceof Uint8Array) return body;
-  throw new TypeError("A recording in packets has no length; use another framing.");
-}
-
-/** Plays a script. Waits `paceMs` before each piece except the first. */
-export async function sendScript(
-  script: ReplyScript,
-  wire: Wire,
-  request: WireRequest,
-  delivery: Delivery,
-  paceMs: number,
-): Promise<void> {
-  await delivery.pause(script.opensAfter);
-  if ("refusal" in script) return sendRefusal(script.refusal, wire, delivery);
-  const reply = wire.reply(request, script.ending ?? {});
-  return reply.streamed
-    ? sendStreamed(script, reply, delivery, paceMs)
-    : sendNonStreamed(script, reply, delivery, paceMs);
-}
-
-async function sendRefusal(
-  { status, headers, ...error }: ScriptedRefusal,
-  wire: Wire,
-  delivery: Delivery,
-): Promise<void> {
-  delivery.head(status, { "content-type": "application/json", ...headers });
-  await delivery.send(JSON.stringify(wire.refusal(status, error)));
-  delivery.end();
-}
-
-async function sendStreamed(
-  script: AcceptedScript,
-  reply: WireReply,
-  delivery: Delivery,
-  paceMs: number,
-): Promise<void> {
-  delivery.head(200, { "content-type": reply.contentType });
-  await delivery.send(reply.begin());
-  let pieces = 0;
-  for (const event of eventsOf(script)) {
-    if (!delivery.open) return;
-    switch (event.type) {
-      case "pause":
-        await delivery.pause(event.pause);
-        break;
-      case "finish":
-        await delivery.send(reply.write(event));
-        return delivery.end();
-      case "error":
-        await delivery.send(reply.writeError(event));
-        return delivery.end();
-      case "cut":
-        return delivery.end();
-      case "reset":
-        return delivery.reset();
-      case "hang":
-        return delivery.hang();
-      default:
-        if (paceMs > 0 && pieces++ > 0) await delivery.pause(paceMs);
-        await delivery.send(reply.write(event));
+  async #replyTo(request: ProviderRequest): Promise<ServerReply> {
+    const replies = this.#replies;
+    const reply = typeof replies === "function" ? await replies(request) : replies[request.index];
+    if (reply !== undefined) {
+      checkScript(reply, REPLY_WORDS, "A reply");
+      return reply;
     }
+    const message = `There is no reply for request ${request.index + 1}; the server was given ${replies.length}.`;
+    return { refusal: { status: 400, message } };
   }
-}
 
-/** Sends a non-streamed reply after a silence as long as the streamed reply takes. */
-async function sendNonStreamed(
-  script: AcceptedScript,
-  reply: WireReply,
-  delivery: Delivery,
-  paceMs: number,
-): Promise<void> {
-  const events: ContentEvent[] = [];
-  for (const event of eventsOf(script)) {
-    switch (event.type) {
-      case "pause":
-        await delivery.pause(event.pause);
-        break;
-      case "finish":
-      case "error":
-      case "cut":
-      case "reset":
-      case "hang":
-        return sendDocument(events, event, reply, delivery);
-      default:
-        if (paceMs > 0 && events.length > 0) await delivery.pause(paceMs);
-        events.push(event);
-    }
+  #wireRequest({ index }: ProviderRequest, line: Pick<WireRequest, "path" | "query" | "body">): WireRequest {
+    const { usageUnasked } = this.#options;
+    return { index, ...line, usageUnasked, signatures: this.#signatures, recorded: this.#recorded };
   }
-}
-
-async function sendDocument(
-  events: readonly ContentEvent[],
-  ending: EndingEvent,
-  reply: WireReply,
-  delivery: Delivery,
-): Promise<void> {
-  if (ending.type === "hang") return delivery.hang();
-  const finish: FinishEvent = ending.type === "finish" ? ending : { type: "finish", finishReason: "stop" };
-  const document = ending.type === "error" ? reply.completeError(ending) : reply.complete(events, finish);
-  const text = JSON.stringify(document);
-  const broken = ending.type === "cut" || ending.type === "reset";
-  delivery.head(200, { "content-type": reply.contentType });
-  await delivery.send(broken ? text.slice(0, text.length / 2) : text);
-  if (ending.type === "reset") return delivery.reset();
-  delivery.end();
 }

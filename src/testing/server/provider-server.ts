@@ -1,41 +1,15 @@
 /** A provider on this machine: a real HTTP server that plays the scripts of a test and records its requests. */
 
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
-import { checkScript, checkScripts } from "../check-script.ts";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
 import { realSleep, type Sleep } from "../pause.ts";
-import { type ServerReply, sendRecording, sendScript } from "./answers.ts";
-import { anthropicWire } from "./anthropic-wire.ts";
+import { Answers, type ServerReplies } from "./answers.ts";
 import { chatWire } from "./chat-wire.ts";
-import { Delivery, type Sent } from "./delivery.ts";
-import { geminiWire } from "./gemini-wire.ts";
-import { ollamaWire } from "./ollama-wire.ts";
-import { recordedText } from "./recording.ts";
-import { responsesWire } from "./responses-wire.ts";
-import { objectOr, type Recorded, type Signatures } from "./rules.ts";
-import { type CountingWire, countingWireAt, tokensOf } from "./token-counts.ts";
-import type { Wire } from "./wire.ts";
-
-const WIRES: readonly Wire[] = [chatWire, responsesWire, anthropicWire, geminiWire, ollamaWire];
-
-/** The fields of which a reply has one. */
-const REPLY_WORDS = ["text", "steps", "refusal", "body"];
-
-/** One request that the server received. */
-export interface ProviderRequest {
-  /** The number of the request, counted from 0. */
-  readonly index: number;
-  readonly method: string;
-  /** The path of the request, with its query. */
-  readonly path: string;
-  readonly headers: IncomingHttpHeaders;
-  /** The body, parsed as JSON; the text itself if it is not JSON. */
-  readonly body: unknown;
-  /** The part of the answer that has left so far. */
-  readonly sent: Sent;
-  /** Resolves when the connection that the request came on is closed, by either side. */
-  readonly closed: Promise<void>;
-}
+import { Connections } from "./connections.ts";
+import { Delivery } from "./delivery.ts";
+import { type ProviderRequest, ReceivedRequests } from "./received-requests.ts";
+import type { ServerReply } from "./replies.ts";
+import { countingWireAt } from "./token-counts.ts";
 
 export interface ProviderServerOptions {
   /**
@@ -93,8 +67,6 @@ export interface ProviderServer extends AsyncDisposable {
 
 const MODELS = JSON.stringify({ object: "list", data: [{ id: "stand-in", object: "model" }] });
 
-const JSON_HEADERS = { "content-type": "application/json" };
-
 /** The reply of a server without scripts. */
 const WORDS = ["Hello ", "from ", "a ", "server ", "on ", "this ", "machine: ", "no ", "tokens ", "were ", "harmed."];
 const DEFAULT_REPLY: ServerReply = { text: WORDS, ending: { usage: { inputTokens: 7, outputTokens: WORDS.length } } };
@@ -125,79 +97,27 @@ const DEFAULT_REPLY: ServerReply = { text: WORDS, ending: { usage: { inputTokens
  * ```
  */
 export async function startProviderServer(
-  replies: readonly ServerReply[] | ((request: ProviderRequest) => ServerReply | PromiseLike<ServerReply>) = () =>
-    DEFAULT_REPLY,
+  replies: ServerReplies = () => DEFAULT_REPLY,
   options: ProviderServerOptions = {},
 ): Promise<ProviderServer> {
   const { port = 0, pace = 0, usageUnasked = false, strict = false, sleep = realSleep, countTokens } = options;
-  checkScripts(replies, REPLY_WORDS);
-  const requests: ProviderRequest[] = [];
-  const counts: ProviderRequest[] = [];
-  const signatures: Signatures = new Map();
-  const recorded: Recorded = new Map();
-  const waiting = new Map<number, (request: ProviderRequest) => void>();
-  /** The open connections, and when each will be closed. */
-  const sockets = new Map<Socket, Promise<void>>();
-  let opened = 0;
-
-  async function replyTo(request: ProviderRequest): Promise<ServerReply> {
-    const reply = typeof replies === "function" ? await replies(request) : replies[request.index];
-    if (reply !== undefined) {
-      checkScript(reply, REPLY_WORDS, "A reply");
-      return reply;
-    }
-    const message = `There is no reply for request ${request.index + 1}; the server was given ${replies.length}.`;
-    return { refusal: { status: 400, message } };
-  }
-
-  async function answer(request: ProviderRequest, delivery: Delivery): Promise<void> {
-    const reply = await replyTo(request);
-    const { pathname: path, searchParams: query } = new URL(request.path, "http://127.0.0.1");
-    const wire = WIRES.find((candidate) => candidate.serves(path));
-    const wireRequest = { index: request.index, path, query, body: request.body, usageUnasked, signatures, recorded };
-    if (strict && !wire?.path.test(path)) {
-      const refusal = { status: 404, message: `There is nothing at ${path}.` };
-      return sendScript({ refusal }, wire ?? chatWire, wireRequest, delivery, pace);
-    }
-    const fault = strict ? wire?.fault(wireRequest) : undefined;
-    if (wire && fault !== undefined)
-      return sendScript({ refusal: { status: 400, message: fault } }, wire, wireRequest, delivery, pace);
-    if ("body" in reply) {
-      if (strict) wire?.note?.(wireRequest, recordedText(reply));
-      return sendRecording(reply, delivery);
-    }
-    if (wire) return sendScript(reply, wire, wireRequest, delivery, pace);
-    const message = `The loopback server knows no wire format for ${path}.`;
-    return sendScript({ refusal: { status: 404, message } }, chatWire, wireRequest, delivery, pace);
-  }
-
-  /** Answers a request for a count of tokens. */
-  async function count(request: ProviderRequest, { wire, ...counting }: CountingWire, delivery: Delivery) {
-    const { index, path } = request;
-    const body = objectOr(request.body);
-    const facts = { index, path, query: new URLSearchParams(), usageUnasked, signatures, recorded };
-    const wireRequest = { ...facts, body: counting.counted(body) };
-    const fault = strict ? (counting.fault(body) ?? wire.fault(wireRequest)) : undefined;
-    const missing = countTokens === false ? { status: 404, message: `There is nothing at ${path}.` } : undefined;
-    const refusal = missing ?? (fault === undefined ? undefined : { status: 400, message: fault });
-    if (refusal) return sendScript({ refusal }, wire, wireRequest, delivery, pace);
-    const tokens = countTokens ? countTokens(request) : tokensOf(request.body);
-    return sendRecording({ body: JSON.stringify(counting.answer(tokens)), headers: JSON_HEADERS }, delivery);
-  }
+  const answers = new Answers(replies, { pace, usageUnasked, strict, countTokens });
+  const requests = new ReceivedRequests();
+  const counts = new ReceivedRequests();
 
   async function receive(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     if (incoming.method !== "POST") return answerOther(incoming, response);
     const { socket, method, url = "/", headers } = incoming;
-    const closed = sockets.get(socket) ?? Promise.resolve();
+    const closed = connections.closed(socket);
     const delivery = new Delivery(response, sleep);
     const body = await bodyOf(incoming);
     const counting = countingWireAt(new URL(url, "http://127.0.0.1").pathname);
-    const list = counting ? counts : requests;
-    const request = { index: list.length, method, path: url, headers, body, sent: delivery.sent, closed };
-    list.push(request);
-    if (!counting) waiting.get(request.index)?.(request);
+    const received = counting ? counts : requests;
+    const index = received.all.length;
+    const request: ProviderRequest = { index, method, path: url, headers, body, sent: delivery.sent, closed };
+    received.add(request);
     try {
-      await (counting ? count(request, counting, delivery) : answer(request, delivery));
+      await (counting ? answers.count(request, counting, delivery) : answers.reply(request, delivery));
     } catch (error) {
       // A reply that cannot be sent is a mistake in the test. It is reported once, where the test can see it.
       const message = error instanceof Error ? error.message : String(error);
@@ -208,18 +128,9 @@ export async function startProviderServer(
   }
 
   const server = createServer({ noDelay: true, keepAliveTimeout: 0 }, (incoming, response) => {
-    receive(incoming, response).catch(() => incoming.socket.destroy()); // the client left before its request was whole
+    receive(incoming, response).catch(() => incoming.socket.destroy()); // the client left before its request was complete
   });
-  server.on("connection", (socket) => {
-    opened += 1;
-    const closed = new Promise<void>((resolve) => {
-      socket.on("close", () => {
-        sockets.delete(socket);
-        resolve();
-      });
-    });
-    sockets.set(socket, closed);
-  });
+  const connections = new Connections(server);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, "127.0.0.1", resolve);
@@ -228,33 +139,23 @@ export async function startProviderServer(
 
   const close = async (): Promise<void> => {
     const gone = new Promise<void>((resolve) => server.close(() => resolve()));
-    for (const socket of sockets.keys()) socket.destroy();
+    connections.destroy();
     await gone;
   };
   return {
     origin,
     baseUrl: `${origin}/v1`,
-    requests,
-    counts,
+    requests: requests.all,
+    counts: counts.all,
     connections: {
       get opened() {
-        return opened;
+        return connections.opened;
       },
       get open() {
-        return sockets.size;
+        return connections.open;
       },
     },
-    request(index) {
-      const there = requests[index];
-      if (there) return Promise.resolve(there);
-      const earlier = waiting.get(index);
-      return new Promise((resolve) => {
-        waiting.set(index, (request) => {
-          earlier?.(request);
-          resolve(request);
-        });
-      });
-    },
+    request: (index) => requests.request(index),
     close,
     [Symbol.asyncDispose]: close,
   };
