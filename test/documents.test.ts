@@ -191,7 +191,8 @@ describe("the prose keeps the rules of the house:", () => {
 });
 
 test("names in the sources are words of the field", () => {
-  const named = /(?:\b(?:const|let|function|type|interface|class) |#)(held|said|told|spoken|whole|heard|goOn|goesOn)\b/gi;
+  const named =
+    /(?:\b(?:const|let|function|type|interface|class) |#)(held|said|told|spoken|whole|heard|goOn|goesOn)\b/gi;
   const faults = sources.flatMap((file) => [...textOf(file).matchAll(named)].map(([found]) => `${file}: ${found}`));
   expect(faults).toEqual([]);
 });

@@ -242,7 +242,7 @@ export class Reply implements ChunkSource, AttemptHost {
     attempt?.close();
     this.#deadlines.answered();
     this.#record(error.kind);
-    if (next !== "never" && !this.#isLastAttempt && this.#goOn(phase, error, next)) return;
+    if (next !== "never" && !this.#isLastAttempt && this.#startNext(phase, error, next)) return;
     this.#end();
     this.#cancel(phase);
     // A reply that cannot be resumed reports the error that broke it off.
@@ -256,7 +256,7 @@ export class Reply implements ChunkSource, AttemptHost {
   }
 
   /** Begins or schedules another attempt, if the protocol, the provider or the policy allows one after this failure. */
-  #goOn(phase: Phase, error: SendError, next: NextAttempt): boolean {
+  #startNext(phase: Phase, error: SendError, next: NextAttempt): boolean {
     if (phase.status === "attempting" && this.#amend(phase.attempt, error)) {
       this.#begin(phase.resumption, phase.lastFailure);
       return true;

@@ -302,7 +302,7 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
    * ```ts
    * import type { LLMSession } from "cloudllm";
    *
-   * export async function goOn(session: LLMSession, allow: (name: string, args: unknown) => Promise<boolean>) {
+   * export async function continueTurn(session: LLMSession, allow: (name: string, args: unknown) => Promise<boolean>) {
    *   for (const call of session.waiting) await session.answer(call.id, await allow(call.name, call.arguments));
    *   return session.sendMessage([]);
    * }

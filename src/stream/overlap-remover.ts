@@ -214,12 +214,12 @@ function isGlued(arrived: string, text: string, length: number, rest: string): b
  * Joins a continuation that repeats no last words: it follows the text, or it is the text begun again in other words.
  */
 function newBeginning(arrived: string, rest: string): Joint | "unknown" {
-  const goesOn: Joint = { rewind: 0, repeated: 0 };
+  const continues: Joint = { rewind: 0, repeated: 0 };
   const limit = Math.min(arrived.length, rest.length);
   let same = 0;
   while (same < limit && arrived[same] === rest[same]) same++;
   // Lines of one shape begin alike, and a refrain begins a line.
-  if (same < BEGINNING || arrived.endsWith("\n") || arrived.includes(rest.slice(0, same), 1)) return goesOn;
+  if (same < BEGINNING || arrived.endsWith("\n") || arrived.includes(rest.slice(0, same), 1)) return continues;
   return isGlued(arrived, arrived, arrived.length, rest)
     ? { rewind: arrived.length - same, repeated: same }
     : "unknown";

@@ -82,6 +82,6 @@ function sizeOf({ content, reasoning, toolCalls, media, providerToolCalls }: Cha
 
 /** Returns whether a reply has all that the other has, and more. */
 function isAhead(one: ChatReply, other: ChatReply): boolean {
-  const goesOn = one.content.startsWith(other.content) && one.reasoning.startsWith(other.reasoning);
-  return goesOn && sizeOf(one) > sizeOf(other);
+  const continues = one.content.startsWith(other.content) && one.reasoning.startsWith(other.reasoning);
+  return continues && sizeOf(one) > sizeOf(other);
 }

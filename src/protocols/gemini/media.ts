@@ -34,11 +34,11 @@ export class GeminiMedia {
     }
     if (medium.mediaType.startsWith("audio/") && medium.data !== undefined) {
       const { mediaType } = medium;
-      const goesOn = this.#sound?.mediaType === mediaType;
-      if (!goesOn) this.close(chunks);
+      const isSameSound = this.#sound?.mediaType === mediaType;
+      if (!isSameSound) this.close(chunks);
       this.#sound ??= { index: this.#indexes++, mediaType };
       chunks.push(mediaChunk(this.#sound.index, { ...medium, partial: true }, { append: true }));
-      if (goesOn) return undefined;
+      if (isSameSound) return undefined;
     } else {
       this.close(chunks);
       chunks.push(mediaChunk(this.#indexes++, medium));
