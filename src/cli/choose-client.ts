@@ -31,42 +31,40 @@ export async function chooseClient(
   hooks: Pick<ClientOptions, "onRequest" | "onResponse"> = {},
 ): Promise<Choice> {
   const { provider, baseUrl } = settings;
+  const given: Given = { settings, env, hooks };
   if (provider === BUILT_IN) return createBuiltIn(settings);
-  if (provider !== undefined) return choiceOf(PROVIDERS[provider], settings, baseUrl, env, hooks);
-  if (baseUrl !== undefined) return choiceOf(PROVIDERS.compatible, settings, baseUrl, env, hooks);
+  if (provider !== undefined) return choiceOf(PROVIDERS[provider], baseUrl, given);
+  if (baseUrl !== undefined) return choiceOf(PROVIDERS.compatible, baseUrl, given);
   const keyed = HOSTED.find((name) => keyOf(PROVIDERS[name], env) !== undefined);
-  if (keyed) return choiceOf(PROVIDERS[keyed], settings, undefined, env, hooks);
+  if (keyed) return choiceOf(PROVIDERS[keyed], undefined, given);
 
   const found = await findServers(servers);
   const server =
     settings.model === undefined ? found.find(({ models }) => models.length > 0) : serverWith(settings.model, found);
   if (!server && settings.model === undefined) return { ...(await createBuiltIn(settings)), note: NO_KEY };
-  if (!server) throw nobodyFor(servers, found);
+  if (!server) throw noProviderError(servers, found);
   const model = settings.model ?? server.models[0];
-  return choiceOf(
-    PROVIDERS[server.provider],
-    { ...settings, ...(model !== undefined && { model }) },
-    server.baseUrl,
-    env,
-    hooks,
-  );
+  const chosen = { ...settings, ...(model !== undefined && { model }) };
+  return choiceOf(PROVIDERS[server.provider], server.baseUrl, { ...given, settings: chosen });
 }
 
-async function choiceOf(
-  provider: Provider,
-  settings: Settings,
-  baseUrl: string | undefined,
-  env: NodeJS.ProcessEnv,
-  hooks: Pick<ClientOptions, "onRequest" | "onResponse">,
-): Promise<Choice> {
+/** Everything that a client is made from, but for its provider. */
+interface Given {
+  readonly settings: Settings;
+  readonly env: NodeJS.ProcessEnv;
+  readonly hooks: Pick<ClientOptions, "onRequest" | "onResponse">;
+}
+
+async function choiceOf(provider: Provider, baseUrl: string | undefined, given: Given): Promise<Choice> {
+  const { settings, env } = given;
   const address = baseUrl ?? provider.localUrl;
   if (provider === PROVIDERS.compatible && address === undefined) {
     throw new CommandError("--provider compatible needs --base-url, such as http://localhost:8000/v1.", 2);
   }
   const create = (model: string, reasoning?: ReasoningEffort) =>
     provider.create({
-      ...optionsOf(model, provider, settings, baseUrl, env),
-      ...hooks,
+      ...optionsOf(model, provider, baseUrl, given),
+      ...given.hooks,
       ...(reasoning && { reasoning }),
     });
   create("not known yet"); // refuses invalid options before any request
@@ -77,7 +75,7 @@ async function choiceOf(
   const models = () => {
     const apiKey = keyOf(provider, env) ?? ownKeyOf(provider, env);
     // The client refuses to send the key to this address in clear; the list of models gets it as well.
-    provider.create({ ...optionsOf("not known yet", provider, settings, baseUrl, env), ...(apiKey && { apiKey }) });
+    provider.create({ ...optionsOf("not known yet", provider, baseUrl, given), ...(apiKey && { apiKey }) });
     return listModels(address ?? "", apiKey);
   };
   const model = settings.model ?? provider.defaultModel ?? (await models())[0];
@@ -92,9 +90,8 @@ async function choiceOf(
 function optionsOf(
   model: string,
   provider: Provider,
-  settings: Settings,
   baseUrl: string | undefined,
-  env: NodeJS.ProcessEnv,
+  { settings, env }: Pick<Given, "settings" | "env">,
 ): ClientOptions {
   const { allowInsecureHttp, maxOutputTokens, temperature, timeoutMs } = settings;
   const apiKey = keyOf(provider, env) === undefined ? ownKeyOf(provider, env) : undefined;
@@ -134,7 +131,7 @@ function serverWith<T extends { readonly models: readonly string[] }>(
   return found.find(({ models }) => models.includes(model)) ?? found[0];
 }
 
-function nobodyFor(servers: readonly LocalServer[], found: readonly LocalServer[]): CommandError {
+function noProviderError(servers: readonly LocalServer[], found: readonly LocalServer[]): CommandError {
   const places = servers.map(({ label, baseUrl }) => {
     const empty = found.some((server) => server.baseUrl === baseUrl);
     return `  ${label.padEnd(11)} ${baseUrl}${empty ? "  (it runs, but has no model yet)" : ""}`;
