@@ -143,10 +143,10 @@ export interface SearchParameters {
  *   discard.
  *
  * A client recovers one reply at most two times; resuming is not limited as long as it brings new chunks. A client does
- * not recover after it has delivered a tool call, or after a tool of the provider that may have had an effect, such as
- * one of an MCP server: either would run twice. A non-streamed reply (`sendMessage`) is streamed inside, with the
- * limits of a stream. A `fallback` then continues with its next client. All recoveries are in `usage` and, one by one,
- * in `metrics.attempts`.
+ * not recover after it has delivered a tool call, which would run twice. The same holds after a tool of the provider
+ * that may have had an effect, such as one of an MCP server. A non-streamed reply (`sendMessage`) is streamed inside,
+ * with the limits of a stream. A `fallback` then continues with its next client. All recoveries are in `usage` and, one
+ * by one, in `metrics.attempts`.
  */
 export type Recovery = "resume" | "continue" | "restart";
 

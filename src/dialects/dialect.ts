@@ -103,9 +103,9 @@ export interface ReplyEncoder {
   /** True once nothing can be said any more, before the reply's end: the connection is closed then. */
   readonly isOver?: boolean | undefined;
   /**
-   * Returns an encoder that takes the reply from its beginning again, in the order in which it came, and shows the part
-   * that this one has not shown. Present where the events of a reply are numbered. Such an encoder gets no chunks that
-   * make up for a part that a connection has missed.
+   * Returns an encoder that takes the reply from its beginning again, in its order. It shows the part that this one has
+   * not shown. Present where the events of a reply are numbered. Such an encoder gets no chunks that make up for a part
+   * that a connection has missed.
    */
   fromStart?(): ReplyEncoder;
   /** True where a run that continues elsewhere has no event: the connection is broken, so that no end is seen. */

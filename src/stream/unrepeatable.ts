@@ -10,9 +10,11 @@ const WITHOUT_EFFECT =
   /(^|_)(search(_with_snippets)?|fetch|tool_search_tool_\w+|code_(execution|interpreter)|browse_page|view_(image|x_video)|url_context|google_(maps|search_(image|web))|image_generation|list_tools)$/;
 
 /**
- * Returns whether a chunk keeps its reply from being continued, or begun again: a call that was delivered would run
- * twice, a picture or a sound would be made and billed twice, and so would a tool of the provider that may have had an
- * effect, such as one of an MCP server. A preview is made again, and so is a search.
+ * Returns whether a chunk keeps its reply from being continued, or begun again:
+ *
+ * - A call that was delivered would run twice.
+ * - A picture or a sound would be made and billed twice. A preview is made again.
+ * - A tool of the provider may have had an effect, such as one of an MCP server. A search is repeated.
  */
 export function isUnrepeatable(chunk: MessageChunk): boolean {
   switch (chunk.type) {

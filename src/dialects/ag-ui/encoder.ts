@@ -26,8 +26,8 @@ export interface AgUiConnection {
   /** Whether the front end has nothing of the conversation: it gets that first. */
   readonly needsConversation?: boolean | undefined;
   /**
-   * Whether the front end has been away. A reply that was stopped meanwhile may have been stopped because nothing
-   * watched it, so it is an error for this front end, and not a short reply.
+   * Whether the front end has been away. A reply that was stopped meanwhile is an error for this front end, and not a
+   * short reply: it may have been stopped because nothing watched it.
    */
   readonly hasBeenAway?: boolean | undefined;
   /** Whether the front end connects again by itself when a stream ends without a terminal event. */

@@ -1,8 +1,8 @@
 /**
  * The numbers of a response's events. A number is a place in the reply, not a count of events: an event of text
  * advances it by the length of its text, every other event by one. So the numbers are the same on every connection and
- * in every process, whether the text comes in many small events or, replayed, in a few large ones. A connection that
- * begins behind a number gets the text behind it, even from the middle of a larger event.
+ * in every process. The text may come in many small events or, replayed, in a few large ones. A connection that begins
+ * behind a number gets the text behind it, even from the middle of a larger event.
  *
  * A reply that another process continues, or that begins again, counts in a new range: a place in text that is gone is
  * not taken for one in the text that replaced it.

@@ -76,7 +76,7 @@ const FAILED: EndEvent = {
 };
 
 /**
- * Keeps the entries since the last snapshot, and those between it and the one before, so that a viewer that is a little
+ * Keeps the entries since the last snapshot, and those between it and the one before. So a viewer that is a little
  * behind need not begin again. A run, or a reader of a log, fills it.
  */
 export class Feed {
