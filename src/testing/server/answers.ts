@@ -1,6 +1,6 @@
 /**
- * What each request is answered with: its reply, a count of tokens, or a refusal in the words of the provider. The path
- * of the request decides about the wire format.
+ * The answer to each request: its reply, a count of tokens, or a refusal in the words of the provider. The path of the
+ * request decides about the wire format.
  */
 
 import { checkScript, checkScripts } from "../check-script.ts";
