@@ -1,8 +1,8 @@
 /** `toNode` answers a relay's requests without a `Request` and a `Response`. A client must see no difference. */
 
-import { createServer, type IncomingMessage, request as nodeRequest, type RequestListener } from "node:http";
+import { Agent, createServer, type IncomingMessage, request as nodeRequest, type RequestListener } from "node:http";
 import { connect as connect2, createServer as createServer2 } from "node:http2";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect as connectSocket, type Socket } from "node:net";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { createRelay, memoryLog, type RelayOptions, toNode } from "../../src/server/index.ts";
 import { Gate, scriptedClient } from "../../src/testing/index.ts";
@@ -73,6 +73,11 @@ const CASES: readonly [name: string, sent: Sent, options?: Partial<RelayOptions>
     { body: JSON.stringify(START), headers: { ...JSON_TYPE, origin: "https://a.example" } },
   ],
   ["a page of another origin", { body: JSON.stringify(START), headers: { ...JSON_TYPE, origin: "https://b.example" } }],
+  [
+    "text that is not ASCII, and text too long for one frame",
+    { body: JSON.stringify(START) },
+    { client: scriptedClient(() => ({ text: ["日本 ", "é🎉", "long".repeat(10_000), " end"] })) },
+  ],
   ["a preflight", { method: "OPTIONS", headers: { origin: "https://a.example" } }],
   ["a body in many parts", { body: JSON.stringify({ ...START, rest: "ä".repeat(200_000) }) }],
   ["a body that is too large", { body: JSON.stringify({ ...START, rest: "x".repeat(2_000_000) }) }],
@@ -115,6 +120,25 @@ function copyBeginner(request: Request) {
 async function bodyReader(request: Request) {
   await request.text();
   return { user: "ada" };
+}
+
+/** Returns the bodies of the complete responses in the bytes of a connection. */
+function bodiesIn(bytes: Buffer): readonly string[] {
+  const bodies: string[] = [];
+  let at = bytes.indexOf("\r\n\r\n");
+  for (let body = ""; at >= 0; ) {
+    const start = at + (body === "" ? 4 : 2);
+    const lineEnd = bytes.indexOf("\r\n", start);
+    const size = Number.parseInt(bytes.toString("latin1", start, lineEnd), 16);
+    if (lineEnd < 0 || !Number.isInteger(size) || lineEnd + 4 + size > bytes.length) break;
+    body += bytes.toString("utf8", lineEnd + 2, lineEnd + 2 + size);
+    at = lineEnd + 2 + size;
+    if (size > 0) continue;
+    bodies.push(body);
+    body = "";
+    at = bytes.indexOf("\r\n\r\n", at + 2);
+  }
+  return bodies;
 }
 
 describe("a client sees no difference between the roads", () => {
@@ -209,6 +233,67 @@ describe.each(ROADS)("on the %s road", (_road, road) => {
     await vi.waitFor(() => expect(order).toContain("log"));
     expect(order.slice(0, 2)).toEqual(["words", "log"]);
     await body?.cancel();
+  });
+
+  test("replies that share a connection stay apart: asked for at once, and in text that is not ASCII", async () => {
+    const opening = new Gate();
+    const words = ["日本 ", "é🎉 ", "end."];
+    const client = scriptedClient([{ text: words, opensAfter: opening }, { text: words }]);
+    const onRunEnd = vi.fn();
+    const origin = await listen(road(relayOf({ client, onRunEnd })));
+    const body = (run: string) => JSON.stringify({ ...START, run });
+    const requests = ["run0000000000000000000001", "run0000000000000000000002"].map(
+      (run) =>
+        "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" +
+        `Content-Length: ${Buffer.byteLength(body(run))}\r\n\r\n${body(run)}`,
+    );
+    const socket = connectSocket(Number(new URL(origin).port), "127.0.0.1");
+    const received: Buffer[] = [];
+    socket.on("data", (bytes) => received.push(bytes));
+    socket.write(requests.join(""));
+    await vi.waitFor(() => expect(onRunEnd).toHaveBeenCalledOnce()); // the second waits for its turn
+    opening.open();
+    await vi.waitFor(() => expect(bodiesIn(Buffer.concat(received))).toHaveLength(2));
+    for (const text of bodiesIn(Buffer.concat(received))) expect(text).toContain('"content":"日本 é🎉 end."');
+    socket.destroy();
+  });
+
+  test("HTTP/1.0, which has no chunks, gets the events alone", async () => {
+    const origin = await listen(road(relayOf()));
+    const socket = connectSocket(Number(new URL(origin).port), "127.0.0.1");
+    const head = `POST / HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: ${posted.body.length + 1}\r\n\r\n`;
+    socket.write(head + posted.body);
+    let text = "";
+    for await (const bytes of socket.setEncoding("utf8")) text += bytes;
+    const lines = text.slice(text.indexOf("\r\n\r\n") + 4).split("\n");
+    expect(lines.filter((line) => line !== "" && !/^(:|id: |data: )/.test(line))).toEqual([]);
+    expect(text).toContain('"content":"One two three."');
+  });
+
+  test("a page that reads late gets all of each reply, and leaves nothing on its connection", async () => {
+    const long = "word ".repeat(2_000);
+    const client = scriptedClient(() => ({ text: Array.from({ length: 700 }, () => long) }));
+    const listener = road(relayOf({ client, log: memoryLog() }));
+    const counts: number[] = [];
+    let served: Socket | undefined;
+    const origin = await listen((request, response) => {
+      served = request.socket;
+      counts.push(served.listenerCount("drain"));
+      listener(request, response);
+    });
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    closings.push(() => agent.destroy());
+    for (const run of ["run0000000000000000000001", "run0000000000000000000002"]) {
+      const response = await new Promise<IncomingMessage>((resolve) => {
+        const options = { agent, method: "POST", headers: JSON_TYPE };
+        nodeRequest(origin, options, resolve).end(JSON.stringify({ ...START, run }));
+      });
+      await vi.waitFor(() => expect(served?.writableNeedDrain).toBe(true)); // the system takes nothing more
+      let text = "";
+      for await (const bytes of response.setEncoding("utf8")) text += bytes;
+      expect(text.includes(`"content":"${long.repeat(700)}"`)).toBe(true);
+    }
+    expect(new Set(counts).size).toBe(1);
   });
 
   test("HTTP/2 shows a reply", async () => {

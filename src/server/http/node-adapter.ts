@@ -3,7 +3,9 @@
  * the package needs neither Node nor its types.
  */
 
+import type { Frame } from "../feed/frame.ts";
 import type { Viewer } from "../feed/viewer.ts";
+import { type NodeSocket, socketOf } from "./chunked-socket.ts";
 import { type Answer, type Asked, answeringOf, isShown } from "./handler.ts";
 import { type Listener, NodeAsked, type NodeRequest } from "./node-request.ts";
 
@@ -16,6 +18,10 @@ export interface NodeResponse {
   readonly headersSent: boolean;
   readonly writableEnded: boolean;
   readonly writableFinished: boolean;
+  /** Whether the body is sent in chunks, of which HTTP/1.1 alone has any. Known once the head has left. */
+  readonly chunkedEncoding?: boolean;
+  /** Absent before the response has its turn on the connection. */
+  readonly socket?: NodeSocket | null;
   setHeader(name: string, value: string | readonly string[]): unknown;
   writeHead(status: number): unknown;
   flushHeaders?(): void;
@@ -132,12 +138,25 @@ function sendHead(response: NodeResponse): void {
 
 /** The viewer's frames are written as they come. It is asked for more when the connection has taken them. */
 function show(viewer: Viewer, response: NodeResponse): void {
+  let socket: NodeSocket | undefined;
   const pull = (): void => viewer.pull();
-  response.on("close", () => viewer.cancel());
+  const write = (frame: Frame): boolean => {
+    socket ??= socketOf(response);
+    const chunk = socket && frame.chunk;
+    if (!socket || !chunk) return response.write(frame.content); // it has an event of its own when it is drained
+    if (!socket.writable) return false;
+    const takesMore = socket.write(chunk.text, chunk.encoding);
+    if (!takesMore) socket.once("drain", pull);
+    return takesMore;
+  };
+  response.on("close", () => {
+    socket?.off("drain", pull); // the next response may have the socket
+    viewer.cancel();
+  });
   response.on("drain", pull);
   viewer.start({
-    enqueue({ content }) {
-      if (response.write(content)) pull();
+    enqueue(frame) {
+      if (write(frame)) pull();
     },
     close: () => response.end(),
     error: () => response.destroy(),
