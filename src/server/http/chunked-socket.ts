@@ -4,7 +4,6 @@
  */
 
 import type { Chunk } from "../feed/frame.ts";
-import type { NodeResponse } from "./node-adapter.ts";
 import type { Listener } from "./node-request.ts";
 
 /** The socket of a response, once its head has left. */
@@ -13,6 +12,15 @@ export interface NodeSocket {
   write(text: Chunk["text"], encoding: Chunk["encoding"]): boolean;
   once(event: string, listener: Listener): unknown;
   off(event: string, listener: Listener): unknown;
+}
+
+/** The parts of a response that say whether its socket may be written to. */
+export interface ChunkedResponse {
+  /** Whether the body is sent in chunks, of which HTTP/1.1 alone has any. Known once the head has left. */
+  readonly chunkedEncoding?: boolean;
+  /** Absent before the response has its turn on the connection. */
+  readonly socket?: NodeSocket | null;
+  write(content: string | Uint8Array): boolean;
 }
 
 /** Other runtimes than Node have their own servers behind `node:http`. */
@@ -27,7 +35,7 @@ interface Runtime {
  * itself knows how: before its turn on the connection, with another protocol or runtime, and where a middleware has put
  * its own `write` in front, such as one that compresses.
  */
-export function socketOf(response: NodeResponse): NodeSocket | undefined {
+export function socketOf(response: ChunkedResponse): NodeSocket | undefined {
   if (response.chunkedEncoding !== true || !response.socket?.writable) return undefined;
   const { process, Bun, Deno } = globalThis as Runtime;
   if (Bun !== undefined || Deno !== undefined) return undefined;

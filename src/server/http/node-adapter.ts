@@ -5,7 +5,7 @@
 
 import type { Frame } from "../feed/frame.ts";
 import type { Viewer } from "../feed/viewer.ts";
-import { type NodeSocket, socketOf } from "./chunked-socket.ts";
+import { type ChunkedResponse, type NodeSocket, socketOf } from "./chunked-socket.ts";
 import { type Answer, type Asked, answeringOf, isShown } from "./handler.ts";
 import { type Listener, NodeAsked, type NodeRequest } from "./node-request.ts";
 
@@ -13,19 +13,14 @@ import { type Listener, NodeAsked, type NodeRequest } from "./node-request.ts";
 const REFUSED_MS = 1_000;
 
 /** A response of `node:http` or of the compatible API of `node:http2`. */
-export interface NodeResponse {
+export interface NodeResponse extends ChunkedResponse {
   statusCode: number;
   readonly headersSent: boolean;
   readonly writableEnded: boolean;
   readonly writableFinished: boolean;
-  /** Whether the body is sent in chunks, of which HTTP/1.1 alone has any. Known once the head has left. */
-  readonly chunkedEncoding?: boolean;
-  /** Absent before the response has its turn on the connection. */
-  readonly socket?: NodeSocket | null;
   setHeader(name: string, value: string | readonly string[]): unknown;
   writeHead(status: number): unknown;
   flushHeaders?(): void;
-  write(content: string | Uint8Array): boolean;
   end(): unknown;
   destroy(): unknown;
   on(event: string, listener: Listener): unknown;
