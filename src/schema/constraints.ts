@@ -1,7 +1,7 @@
 /** The keywords of a schema that constrain a value by itself, without further schemas. */
 
 import type { JsonSchema } from "../contract/schema.ts";
-import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
+import { isJsonObject } from "../platform/json-object.ts";
 import { add, type Issue, issue } from "./issues.ts";
 import { canonical, isEqual, isMultiple } from "./values.ts";
 import { counted, kindOf, listed, shown, typesText } from "./wording.ts";
@@ -19,14 +19,13 @@ function isAmong(values: readonly unknown[], value: unknown): boolean {
   return values.some((one) => typeof one === "object" && one !== null && canonical(one) === text);
 }
 
-/** @param ownRequired the properties whose own schema says that they are required, as in old drafts */
 export function validateCounts(
   { required, minProperties, maxProperties }: JsonSchema,
-  object: JsonObject,
   ownRequired: readonly string[],
+  count: number,
+  object: Readonly<Record<string, unknown>>,
   found: Issue[],
 ): void {
-  const count = Object.keys(object).length;
   if (Array.isArray(required)) {
     for (const name of required) if (!Object.hasOwn(object, name)) add(found, [issue("is missing")], name);
   }

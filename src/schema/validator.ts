@@ -11,7 +11,7 @@
  */
 
 import type { JsonSchema, SchemaIssue } from "../contract/schema.ts";
-import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
+import { isJsonObject } from "../platform/json-object.ts";
 import { typeFault, validateCounts, validateNumber, validateValues } from "./constraints.ts";
 import { type Evaluated, type Known, Scope } from "./dynamic-scope.ts";
 import { add, type Issue, type Issues, issue, located } from "./issues.ts";
@@ -42,15 +42,6 @@ export function jsonSchemaIssues(schema: JsonSchema, value: unknown): readonly S
 const NONE: Issues = [];
 
 const TYPE_ISSUE = /^must be ((?:a |an |null).*), not /;
-
-/** One schema, applied to one value: the scope of it, and what it has found so far. */
-interface Application {
-  readonly schema: JsonSchema;
-  readonly outline: Outline;
-  readonly scope: Scope;
-  readonly found: Issue[];
-  readonly evaluated: Evaluated | undefined;
-}
 
 /** Validates one value by one schema, with a cache. */
 class Validation {
@@ -94,7 +85,6 @@ class Validation {
       add(found, this.issuesOf(this.#referenced(schema, schema.$ref), value, scope, evaluated));
       return found;
     }
-    const application: Application = { schema, outline, scope, found, evaluated };
     const typeIssue = typeFault(schema.type, value);
     if (typeIssue)
       found.push(issue(typeIssue)); // the rest would repeat it
@@ -102,14 +92,14 @@ class Validation {
       validateValues(schema, value, found);
       if (typeof value === "string") this.#validateText(schema, value, found);
       else if (typeof value === "number" || typeof value === "bigint") validateNumber(schema, value, found);
-      else if (Array.isArray(value)) this.#validateArray(value, application);
-      else if (isJsonObject(value)) this.#validateObject(value, application);
+      else if (Array.isArray(value)) this.#validateArray(schema, value, scope, found, evaluated);
+      else if (isJsonObject(value)) this.#validateObject(schema, outline, value, scope, found, evaluated);
     }
     const before = found.length;
-    if (outline.isInPlace) this.#validateInPlace(value, application);
-    if (outline.isDependent && isJsonObject(value)) this.#validateDependencies(value, application);
+    if (outline.isInPlace) this.#validateInPlace(schema, value, scope, found, evaluated);
+    if (outline.isDependent) this.#validateDependencies(schema, value, scope, found, evaluated);
     // Where an adjacent schema does not match, its unevaluated parts are not worth a second issue.
-    if (evaluated && found.length === before) this.#validateUnevaluated(value, application, evaluated);
+    if (evaluated && found.length === before) this.#validateUnevaluated(schema, value, scope, found, evaluated);
     return found.length === 0 ? NONE : found;
   }
 
@@ -126,8 +116,13 @@ class Validation {
     else if (!isMatch) found.push(issue(`must match the pattern ${pattern}`));
   }
 
-  #validateArray(elements: readonly unknown[], application: Application): void {
-    const { schema, scope, found, evaluated } = application;
+  #validateArray(
+    schema: JsonSchema,
+    elements: readonly unknown[],
+    scope: Scope,
+    found: Issue[],
+    evaluated: Evaluated | undefined,
+  ): void {
     const { minItems, maxItems, uniqueItems } = schema;
     if (elements.length < Number(minItems ?? 0))
       found.push(issue(`must have at least ${counted(minItems, "element")}`));
@@ -148,10 +143,16 @@ class Validation {
         add(found, [issue(`must not be there: there are ${first.length} at most`, { key: index, inner: undefined })]);
       else add(found, this.issuesOf(part, element, scope, undefined), index);
     }
-    this.#validateContained(elements, application);
+    this.#validateContained(schema, elements, scope, found, evaluated);
   }
 
-  #validateContained(elements: readonly unknown[], { schema, scope, found, evaluated }: Application): void {
+  #validateContained(
+    schema: JsonSchema,
+    elements: readonly unknown[],
+    scope: Scope,
+    found: Issue[],
+    evaluated: Evaluated | undefined,
+  ): void {
     const { contains, minContains = 1, maxContains } = schema;
     if (contains === undefined) return;
     // In draft 2019-09, `contains` does not evaluate elements.
@@ -168,11 +169,19 @@ class Validation {
       found.push(issue(`must contain at most ${maxContains} that \`contains\` describes`));
   }
 
-  #validateObject(object: JsonObject, { schema, outline, scope, found, evaluated }: Application): void {
-    const { properties, patterns, ownRequired } = outline;
+  #validateObject(
+    schema: JsonSchema,
+    { properties, patterns, ownRequired }: Outline,
+    object: Readonly<Record<string, unknown>>,
+    scope: Scope,
+    found: Issue[],
+    evaluated: Evaluated | undefined,
+  ): void {
     const { propertyNames, additionalProperties } = schema;
-    validateCounts(schema, object, ownRequired, found);
-    for (const [key, value] of Object.entries(object)) {
+    const keys = Object.keys(object);
+    validateCounts(schema, ownRequired, keys.length, object, found);
+    for (const key of keys) {
+      const value = object[key];
       if (propertyNames !== undefined) {
         for (const { message } of this.issuesOf(propertyNames, key, scope, undefined))
           found.push(issue(`has a name that ${message}`, { key, inner: undefined }));
@@ -197,29 +206,38 @@ class Validation {
     }
   }
 
-  #validateDependencies(object: JsonObject, { schema, scope, found, evaluated }: Application): void {
-    const dependencies = DEPENDENT.flatMap((keyword) => Object.entries(namedSchemas(schema[keyword])));
-    for (const [name, needed] of dependencies) {
-      if (!Object.hasOwn(object, name)) continue;
-      if (!Array.isArray(needed)) add(found, this.issuesOf(needed, object, scope, evaluated));
-      else {
-        const missing = (needed as readonly string[]).filter((other) => !Object.hasOwn(object, other));
-        for (const other of missing) add(found, [issue(`is missing, but required together with ${name}`)], other);
+  #validateDependencies(schema: JsonSchema, value: unknown, scope: Scope, found: Issue[], evaluated?: Evaluated): void {
+    if (!isJsonObject(value)) return;
+    for (const keyword of DEPENDENT) {
+      if (schema[keyword] === undefined) continue;
+      for (const [name, needed] of Object.entries(namedSchemas(schema[keyword]))) {
+        if (!Object.hasOwn(value, name)) continue;
+        if (!Array.isArray(needed)) add(found, this.issuesOf(needed, value, scope, evaluated));
+        else {
+          for (const other of needed as readonly string[])
+            if (!Object.hasOwn(value, other))
+              add(found, [issue(`is missing, but required together with ${name}`)], other);
+        }
       }
     }
   }
 
   /** Applies the other schemas that concern the same value. */
-  #validateInPlace(value: unknown, application: Application): void {
-    const { schema, scope, found, evaluated } = application;
+  #validateInPlace(
+    schema: JsonSchema,
+    value: unknown,
+    scope: Scope,
+    found: Issue[],
+    evaluated: Evaluated | undefined,
+  ): void {
     const { $ref, $dynamicRef, allOf, anyOf, oneOf, not } = schema;
     if ($ref !== undefined) add(found, this.issuesOf(this.#referenced(schema, $ref), value, scope, evaluated));
     if ($dynamicRef !== undefined)
       add(found, this.issuesOf(this.#dynamicallyReferenced(schema, $dynamicRef, scope), value, scope, evaluated));
     if (Array.isArray(allOf)) for (const part of allOf) add(found, this.issuesOf(part, value, scope, evaluated));
-    if (Array.isArray(anyOf)) this.#validateAlternatives(anyOf, value, application);
+    if (Array.isArray(anyOf)) this.#validateAlternatives(anyOf, value, scope, found, evaluated);
     if (Array.isArray(oneOf)) {
-      const fitting = this.#validateAlternatives(oneOf, value, application);
+      const fitting = this.#validateAlternatives(oneOf, value, scope, found, evaluated);
       if (fitting > 1) found.push(issue(`must fit only one of the alternatives, not ${fitting}`));
     }
     if (not !== undefined && this.#fits(not, value, scope)) found.push(issue("matches the schema of `not`"));
@@ -229,7 +247,7 @@ class Validation {
   }
 
   /** Validates the parts that no adjacent schema has evaluated. */
-  #validateUnevaluated(value: unknown, { schema, scope, found }: Application, evaluated: Evaluated): void {
+  #validateUnevaluated(schema: JsonSchema, value: unknown, scope: Scope, found: Issue[], evaluated: Evaluated): void {
     const isList = Array.isArray(value);
     const others = isList ? schema.unevaluatedItems : schema.unevaluatedProperties;
     if (others === undefined || !(isList || isJsonObject(value))) return;
@@ -242,7 +260,13 @@ class Validation {
   }
 
   /** Returns the number of matching alternatives. Without any, the closest one supplies the issues. */
-  #validateAlternatives(parts: readonly unknown[], value: unknown, { scope, found, evaluated }: Application): number {
+  #validateAlternatives(
+    parts: readonly unknown[],
+    value: unknown,
+    scope: Scope,
+    found: Issue[],
+    evaluated: Evaluated | undefined,
+  ): number {
     const all = parts.map((part) => this.issuesOf(part, value, scope, evaluated));
     const fitting = all.filter((issues) => issues.length === 0).length;
     if (fitting > 0) return fitting;

@@ -17,7 +17,7 @@ import {
 } from "../common/thinking-binding.ts";
 import type { HistoryCalls } from "../common/tool-call-history.ts";
 import { ANTHROPIC_ROOT_REFUSALS, mayCall, NO_PARAMETERS, parametersOf } from "../common/tool-parameters.ts";
-import { unsupportedSearch } from "../common/unsupported-options.ts";
+import { unsupportedSearch } from "../common/unsupported-search.ts";
 import { type Endpoint, type ProtocolRequest, requestContext } from "../protocol.ts";
 import type { AnthropicContext } from "./context.ts";
 import { type Block, callsOf, isPaused, piecesOf, textBlocks, turnsOf, type WireTurn } from "./messages.ts";

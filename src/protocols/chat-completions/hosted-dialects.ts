@@ -3,7 +3,7 @@
 import type { SearchParameters } from "../../contract/options.ts";
 import { derived } from "../../platform/derived.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
-import { unsupportedSearch } from "../common/unsupported-options.ts";
+import { unsupportedSearch } from "../common/unsupported-search.ts";
 import type { RequestContext } from "../protocol.ts";
 import { type ChatDialect, COMMON_CHAT } from "./dialects.ts";
 import { type commonReasoning, level } from "./reasoning.ts";

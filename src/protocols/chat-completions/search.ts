@@ -2,7 +2,7 @@
 
 import type { SearchParameters } from "../../contract/options.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
-import { unsupportedSearch } from "../common/unsupported-options.ts";
+import { unsupportedSearch } from "../common/unsupported-search.ts";
 import type { RequestContext } from "../protocol.ts";
 
 /** Models that search with every request. Other models search over Responses. */

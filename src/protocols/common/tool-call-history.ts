@@ -40,53 +40,10 @@ export function historyCalls(
 ): HistoryCalls {
   if (!messages.some(({ role }) => role === "assistant" || role === "tool")) return NO_CALLS;
   const nameOf = legalNames([...(tools ?? []).map(({ name }) => name), ...calledNames(messages)], names);
-  const idOf = uniqueIds(legalId);
-  const calls = new Map<number, readonly SentCall[]>();
-  const answers = new Map<number, Pick<SentCall, "id" | "name">>();
-  const open = new OpenCalls();
-  for (const [index, message] of messages.entries()) {
-    if (message.role === "assistant") {
-      const made = (message.toolCalls ?? []).map((call) => ({ call, id: idOf(call.id), name: nameOf(call.name) }));
-      calls.set(index, made);
-      open.add(made);
-    } else if (message.role === "tool") {
-      const { toolCallId } = message;
-      answers.set(index, open.take(toolCallId) ?? { id: legalId(toolCallId), name: nameOf(toolCallId) });
-    }
-  }
-  return {
-    callsAt: (index) => calls.get(index) ?? [],
-    answeredAt: (index) => answers.get(index) ?? { id: "", name: "" },
-  };
-}
-
-/** The calls that wait for a result, of each turn by id. */
-class OpenCalls {
-  readonly #turns = new Map<string, SentCall[][]>();
-
-  add(made: readonly SentCall[]): void {
-    for (const [id, calls] of byId([...made].reverse())) {
-      const turns = this.#turns.get(id);
-      if (turns) turns.push(calls);
-      else this.#turns.set(id, [calls]);
-    }
-  }
-
-  /** Returns the call that a result answers: of calls with the same id, the first of the latest turn. */
-  take(id: string): SentCall | undefined {
-    const turns = this.#turns.get(id);
-    const call = turns?.at(-1)?.pop();
-    if (turns?.at(-1)?.length === 0) turns.pop();
-    return call;
-  }
-}
-
-/** Returns a function that returns a legal id for each call, and never one twice. */
-function uniqueIds(legalId: CallRules["legalId"]): (id: string) => string {
   const ids = new Set<string>();
   /** The number that an id which repeats gets next. */
   const counts = new Map<string, number>();
-  return (id) => {
+  const idOf = (id: string): string => {
     const given = id === "" ? "call" : id;
     let count = counts.get(given) ?? 2;
     let free = legalId(given);
@@ -94,6 +51,31 @@ function uniqueIds(legalId: CallRules["legalId"]): (id: string) => string {
     counts.set(given, count);
     ids.add(free);
     return free;
+  };
+  const calls = new Map<number, readonly SentCall[]>();
+  const answers = new Map<number, Pick<SentCall, "id" | "name">>();
+  /** The calls of each turn that wait for a result, by id: the latest turn's get theirs first. */
+  const open = new Map<string, SentCall[][]>();
+  for (const [index, message] of messages.entries()) {
+    if (message.role === "assistant") {
+      const made = (message.toolCalls ?? []).map((call) => ({ call, id: idOf(call.id), name: nameOf(call.name) }));
+      calls.set(index, made);
+      for (const [id, waiting] of byId([...made].reverse())) {
+        const turns = open.get(id);
+        if (turns) turns.push(waiting);
+        else open.set(id, [waiting]);
+      }
+    } else if (message.role === "tool") {
+      const { toolCallId } = message;
+      const turns = open.get(toolCallId);
+      const answered = turns?.at(-1)?.pop();
+      if (turns?.at(-1)?.length === 0) turns.pop();
+      answers.set(index, answered ?? { id: legalId(toolCallId), name: nameOf(toolCallId) });
+    }
+  }
+  return {
+    callsAt: (index) => calls.get(index) ?? [],
+    answeredAt: (index) => answers.get(index) ?? { id: "", name: "" },
   };
 }
 

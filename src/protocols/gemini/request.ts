@@ -12,7 +12,7 @@ import { withOneAnswer, withProviderOptions } from "../common/provider-options.t
 import { nearestEffort } from "../common/reasoning-effort.ts";
 import { GEMINI_NAMES } from "../common/tool-call-ids.ts";
 import { hasNoParameters, mayCall, parametersOf } from "../common/tool-parameters.ts";
-import { unsupportedCache, unsupportedSearch } from "../common/unsupported-options.ts";
+import { unsupportedSearch } from "../common/unsupported-search.ts";
 import { type Endpoint, type ProtocolRequest, requestContext } from "../protocol.ts";
 import type { GeminiContext } from "./context.ts";
 import { contentsOf, withFirst } from "./messages.ts";
@@ -209,8 +209,11 @@ function toolConfigOf(options: SendOptions, tools: readonly JsonObject[]): JsonO
 }
 
 /** Reports the options that no model of Gemini's supports. */
-function reportOthers(context: GeminiContext): void {
-  const { promptCache, metadata } = context.options;
-  unsupportedCache(promptCache, context);
-  if (metadata !== undefined) context.unsupported("`metadata`");
+function reportOthers({ options: { promptCache, metadata }, unsupported }: GeminiContext): void {
+  if (typeof promptCache === "object") {
+    if (promptCache.key !== undefined) unsupported("`promptCache.key`");
+    if (promptCache.ttl !== undefined) unsupported("`promptCache.ttl`");
+  }
+  if (promptCache === false) unsupported("`promptCache: false`", "It caches by itself.");
+  if (metadata !== undefined) unsupported("`metadata`");
 }

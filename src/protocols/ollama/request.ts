@@ -9,7 +9,6 @@ import { withContinuationPrompt } from "../common/continuation.ts";
 import { withProviderOptions } from "../common/provider-options.ts";
 import { nearestEffort } from "../common/reasoning-effort.ts";
 import { NO_PARAMETERS, parametersOf } from "../common/tool-parameters.ts";
-import { unsupportedCache } from "../common/unsupported-options.ts";
 import { type Endpoint, type ProtocolRequest, type RequestContext, requestContext } from "../protocol.ts";
 import { ollamaMessagesOf } from "./messages.ts";
 
@@ -136,9 +135,12 @@ function wireTool(tool: Tool, context: RequestContext): JsonObject {
 }
 
 /** Reports the options that the protocol does not have. */
-function reportOthers(context: RequestContext): void {
-  const { search, promptCache, metadata } = context.options;
-  if (search && search.mode !== "off") context.unsupported("`search`");
-  unsupportedCache(promptCache, context);
-  if (metadata !== undefined) context.unsupported("`metadata`");
+function reportOthers({ options: { search, promptCache, metadata }, unsupported }: RequestContext): void {
+  if (search && search.mode !== "off") unsupported("`search`");
+  if (typeof promptCache === "object") {
+    if (promptCache.key !== undefined) unsupported("`promptCache.key`");
+    if (promptCache.ttl !== undefined) unsupported("`promptCache.ttl`");
+  }
+  if (promptCache === false) unsupported("`promptCache: false`", "It caches by itself.");
+  if (metadata !== undefined) unsupported("`metadata`");
 }

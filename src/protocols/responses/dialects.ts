@@ -6,7 +6,7 @@ import { openaiCapabilitiesOf, openaiInputs, openaiRefusesSampling } from "../ca
 import type { ReasoningCapabilities } from "../capabilities/reasoning.ts";
 import { xaiCapabilitiesOf } from "../capabilities/xai.ts";
 import { OPENAI_ROOT_REFUSALS } from "../common/tool-parameters.ts";
-import { unsupportedSearch } from "../common/unsupported-options.ts";
+import { unsupportedSearch } from "../common/unsupported-search.ts";
 import type { RequestContext } from "../protocol.ts";
 
 /** The differences in one vendor's requests. */

@@ -1,6 +1,6 @@
-/** Parts of options that some providers do not support. */
+/** Search parameters that a provider does not support. */
 
-import type { PromptCache, SearchParameters } from "../../contract/options.ts";
+import type { SearchParameters } from "../../contract/options.ts";
 import type { RequestContext } from "../protocol.ts";
 
 /**
@@ -18,13 +18,4 @@ export function unsupportedSearch(
       if (search.citations === false) unsupported("`search.citations: false`");
     } else if (search[name] !== undefined) unsupported(`\`search.${name}\``);
   }
-}
-
-/** Reports each setting of the cache, for a provider that caches without being asked and has none. */
-export function unsupportedCache(promptCache: PromptCache | undefined, { unsupported }: RequestContext): void {
-  if (typeof promptCache === "object") {
-    if (promptCache.key !== undefined) unsupported("`promptCache.key`");
-    if (promptCache.ttl !== undefined) unsupported("`promptCache.ttl`");
-  }
-  if (promptCache === false) unsupported("`promptCache: false`", "It caches by itself.");
 }
