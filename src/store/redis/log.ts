@@ -88,7 +88,10 @@ class RedisLog implements ReplyLog, WrittenLog {
     if (!isIdTooSmall(begun)) replyValue(begun);
     else if (!(await this.#hasToken(keys, "1-0", stored.token))) {
       // A stream whose head has expired before it, or was evicted. The run of the latter may go on.
-      if ((await topOf(this.client, keys.log))?.type !== "end") return undefined;
+      if ((await topOf(this.client, keys.log))?.type !== "end") {
+        await this.client.command(["DEL", keys.head]); // its writer brings back that of its owner
+        return undefined;
+      }
       (await this.client.pipeline([["DEL", keys.log], ...stream])).forEach(replyValue);
     }
     const writer = new RedisLogWriter(this, keys, 1, stored, this.#maxRunMs);

@@ -251,8 +251,8 @@ describe.skipIf(missing !== undefined)(`redisLog${missing === undefined ? "" : `
     await writer.append(entriesOf(1, 3));
     await client.command(["DEL", key("head")]);
     expect((await other.read(head.id))?.entries).toEqual(entriesOf(1, 3));
-    expect(await other.begin(head)).toBeUndefined();
-    await client.command(["DEL", key("head")]);
+    expect(await other.begin({ ...head, owner: "another user" })).toBeUndefined();
+    expect(await other.head(head.id)).toBeUndefined(); // the run is not the other user's
     expect(await writer.append([entry("1-4")])).toBe("running");
     expect(await other.head(head.id)).toEqual(head);
     expect(Number(await client.command(["PTTL", key("head")]))).toBeGreaterThan(0);
