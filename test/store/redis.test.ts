@@ -136,6 +136,19 @@ describe.skipIf(missing !== undefined)(title, () => {
     await run("DEL", "before");
     await close();
   });
+
+  test("an append does not read back what was written before it, such as a picture", async () => {
+    const { client, run, close } = await connected(driver);
+    const store = new RedisStore(client);
+    const sentBytes = async () => Number(/total_net_output_bytes:(\d+)/.exec(String(await run("INFO", "stats")))?.[1]);
+    await store.append("pictures", [{ type: "text", text: "x".repeat(1_000_000) }]);
+    const before = await sentBytes();
+    await store.append("pictures", [{ type: "text", text: "And this one?" }]);
+    expect((await sentBytes()) - before).toBeLessThan(100_000);
+    expect(await store.load("pictures")).toHaveLength(2);
+    await store.release("pictures");
+    await close();
+  });
 });
 
 test("an invalid option or client is refused", () => {

@@ -73,6 +73,12 @@ const MAX_CLAIM_ATTEMPTS = 3;
 const ENTRIES_A_READ = 200;
 const KEYS_A_COMMAND = 1_000;
 
+/** The fields of an entry that was added in the place of a batch, which the stream has lost. */
+const MISSING = ["missing", ""] as const;
+
+/** The highest number that Redis knows. */
+const MAX_NUMBER = "18446744073709551615";
+
 /** An entry of a stream: its id, and its fields in turn with their values. */
 type Entry = readonly [id: string, fields: readonly string[]];
 
@@ -123,9 +129,10 @@ class RedisTable implements SessionTable {
     const isFirst = batch.number === 1;
     const replaced = batch.from < batch.number ? ["from", batch.from === 0 ? "0-0" : `${token}-${batch.from}`] : [];
     const now = `${Date.now()}`;
-    const behind = `${token}-${batch.behind ?? 0}`;
-    const [before, lived, added, ...others] = await this.#client.pipeline([
-      ["XRANGE", log, behind, behind],
+    const behind = batch.behind === undefined ? undefined : `${token}-${batch.behind}`;
+    const [marked, lived, added, ...others] = await this.#client.pipeline([
+      // Refused where the stream has the batch with this id. To read that would cost all of its bytes.
+      behind === undefined ? ["EXISTS", log] : ["XADD", log, "NOMKSTREAM", behind, ...MISSING],
       // Before the records: a stream that was never written to has a time to live.
       this.#ttlMs === undefined ? ["PERSIST", log] : ["PEXPIRE", log, `${this.#ttlMs}`],
       ["XADD", log, "NOMKSTREAM", id, "records", batch.records, ...replaced],
@@ -134,10 +141,15 @@ class RedisTable implements SessionTable {
       ...(this.#ttlMs === undefined ? [] : [["PEXPIRE", this.#title(key), `${this.#ttlMs}`]]),
     ]);
     if (!(await this.#isAdded(added, log, id))) return false;
-    const [entries] = valuesOf([before, lived, ...others]);
-    if (batch.behind !== undefined && (entries as readonly Entry[]).length === 0) {
+    valuesOf([lived, ...others]);
+    if (behind !== undefined && (await this.#isMissing(marked, added, log, behind))) {
       // A Redis that came back with the data of a moment ago: rather the conversation until then than one with a hole.
-      await this.#all([["XDEL", log, id]]);
+      // The highest id of the lease ends it: Redis refuses every other one.
+      const last = `${token}-${MAX_NUMBER}`;
+      await this.#all([
+        ["XADD", log, "NOMKSTREAM", last, ...MISSING],
+        ["XDEL", log, behind, id, last],
+      ]);
       return false;
     }
     // A write that was refused must not reach these: they would list a session that was deleted.
@@ -255,6 +267,21 @@ class RedisTable implements SessionTable {
     refusedAsTooSmall(reply.error);
     const [found] = await this.#all([["XRANGE", log, id, id]]);
     return Array.isArray(found) && found.length > 0;
+  }
+
+  /** Whether the mark is in the place of a batch. When the commands were repeated, it was refused as well. */
+  async #isMissing(
+    marked: RedisReply | undefined,
+    added: RedisReply | undefined,
+    log: string,
+    id: string,
+  ): Promise<boolean> {
+    if (marked?.error === undefined) return true;
+    refusedAsTooSmall(marked.error);
+    if (added?.error === undefined) return false;
+    const [found] = await this.#all([["XRANGE", log, id, id]]);
+    const [entry] = found as readonly Entry[];
+    return entry !== undefined && fieldOf(entry, MISSING[0]) !== undefined;
   }
 
   /** Resolves with the sessions whose key begins so. Those that have expired are removed from the names. */
