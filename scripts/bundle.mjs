@@ -62,7 +62,7 @@ export async function bundle(root, folder, manifest) {
     entryFileNames: "[name].js",
     chunkFileNames: "shared/[name].js",
     // The core is one file, since each file more costs half a millisecond; the part of it that pages need is another, since
-    // a bundler keeps the statements of a file that it cannot prove to be without effect.
+    // a bundler may keep what a file loads later, even when nothing that is used loads it.
     codeSplitting: {
       groups: [
         { name: "stream", test: (id) => CORE.test(id) && viewer.has(id), priority: 3 },

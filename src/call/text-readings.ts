@@ -11,7 +11,7 @@ export interface Reading {
 }
 
 /** A text, and no expression: V8 looks up properties when it reads an expression, and this one takes it 1 ms. */
-const INVISIBLE = String.raw`\p{Default_Ignorable_Code_Point}`;
+const INVISIBLE = "\\p{Default_Ignorable_Code_Point}";
 
 /**
  * Returns the text without its gaps, where a test of that says so; `undefined` where there are none. Gaps are white
@@ -42,8 +42,8 @@ const BEGINS_ESCAPE = /[%\\&]/;
  * Names of characters that may occur in keys and base64. @see
  * https://html.spec.whatwg.org/multipage/named-characters.html
  */
-const ENTITIES: ReadonlyMap<string, string> = new Map(
-  Object.entries({
+const ENTITIES: ReadonlyMap<string, string> = /* @__PURE__ */ new Map(
+  /* @__PURE__ */ Object.entries({
     amp: "&",
     lt: "<",
     gt: ">",

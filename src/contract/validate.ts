@@ -30,7 +30,7 @@ const RETRY_FAULTS: { readonly [Name in keyof RetryOptions]-?: Fault } = {
 const SEARCH_SOURCES = ["web", "x", "news"];
 
 const SEARCH_FAULTS: { readonly [Name in keyof SearchParameters]-?: Fault } = {
-  mode: oneOf("auto", "on", "off"),
+  mode: /* @__PURE__ */ oneOf("auto", "on", "off"),
   maxResults: isPositiveInteger,
   fromDate: dateFault,
   toDate: dateFault,
@@ -47,11 +47,11 @@ const SEARCH_FAULTS: { readonly [Name in keyof SearchParameters]-?: Fault } = {
 
 const CACHE_FAULTS: Readonly<Record<string, Fault>> = {
   key: (value) => (typeof value === "string" && value !== "" ? undefined : "must be a non-empty string"),
-  ttl: oneOf("5m", "1h"),
+  ttl: /* @__PURE__ */ oneOf("5m", "1h"),
 };
 
 /** The rule for `recover`. */
-export const isRecovery: Fault = oneOf("resume", "continue", "restart");
+export const isRecovery: Fault = /* @__PURE__ */ oneOf("resume", "continue", "restart");
 
 /** Every option of a call. */
 const OPTION_FAULTS: { readonly [Name in keyof SendOptions]-?: Fault } = {
@@ -79,10 +79,10 @@ const OPTION_FAULTS: { readonly [Name in keyof SendOptions]-?: Fault } = {
     (isJsonObject(value) && typeof value.name === "string")
       ? undefined
       : 'must be "auto", "none", "required" or { name }',
-  invalidArguments: oneOf("fail", "deliver"),
+  invalidArguments: /* @__PURE__ */ oneOf("fail", "deliver"),
   reasoning: reasoningFault,
   output: (value) => (isSchema(value) ? schemaFault(value) : "must be a JSON Schema or a Standard Schema"),
-  invalidOutput: oneOf("fail", "deliver"),
+  invalidOutput: /* @__PURE__ */ oneOf("fail", "deliver"),
   search: searchFault,
   promptCache: (value) =>
     typeof value === "boolean" || hasFields(value) ? undefined : "must be true, false or { key, ttl }",
@@ -91,7 +91,7 @@ const OPTION_FAULTS: { readonly [Name in keyof SendOptions]-?: Fault } = {
       ? undefined
       : "must be an object of strings",
   raw: isBoolean,
-  unsupported: oneOf("error", "ignore"),
+  unsupported: /* @__PURE__ */ oneOf("error", "ignore"),
   providerOptions: (value) => (hasFields(value) ? jsonFault(value) : "must be an object"),
 };
 

@@ -6,11 +6,11 @@
 import { SendError } from "../contract/errors.ts";
 
 /** Absent outside V8: there a stack stays what it was. */
-const { captureStackTrace } = Error as { readonly captureStackTrace?: (target: object, above: unknown) => void };
+type WithCapture = { readonly captureStackTrace?: (target: object, above: unknown) => void };
 
 /** Returns the same error with a stack that leads to the code which awaits the calling async function. */
 export function seenByCaller(error: SendError): SendError {
-  captureStackTrace?.(error, seenByCaller);
+  (Error as WithCapture).captureStackTrace?.(error, seenByCaller);
   return error;
 }
 

@@ -10,7 +10,6 @@ import type { Attempt } from "../contract/metrics.ts";
 import { observeAttempts } from "./attempts-in-flight.ts";
 import { offerAlternative } from "./idle-alternative.ts";
 import type { MessageStream } from "./message-stream.ts";
-import { redactionsOf } from "./message-stream.ts";
 import type { ReplyFacts } from "./reply-facts.ts";
 import { refusalOf, sendErrorOf } from "./transfer.ts";
 import { withWaitBefore } from "./wait-before.ts";
@@ -204,6 +203,6 @@ export function outerFailure(error: SendError, attempts: readonly Attempt[]): Se
 /** Its own errors, whose `partial` holds the text of `stream`, repeat no secret of the requests of `stream`. */
 function takeRedactions(stream: MessageStream, facts: ReplyFacts): void {
   const { redactions: own = [] } = facts;
-  const others = redactionsOf(stream) ?? [];
+  const { redactions: others = [] } = stream; // absent in a stream of another implementation
   if (others.length > 0) facts.redactions = [...own, ...others.filter((redact) => !own.includes(redact))];
 }

@@ -25,13 +25,6 @@ export interface StreamOptions {
 }
 
 /**
- * Returns what keeps the secrets of its requests out of the errors of `stream`; nothing for a stream of another
- * implementation.
- * @internal
- */
-export let redactionsOf: (stream: MessageStream) => ReplyFacts["redactions"];
-
-/**
  * A reply that is being written. Read it once, in whichever way suits: `for await (const chunk of stream)`,
  * `batches()`, `text()`, `partialObject()`, `toReadableStream()`, or just `finalMessage()`. Leaving the loop closes the
  * connection.
@@ -51,10 +44,6 @@ export let redactionsOf: (stream: MessageStream) => ReplyFacts["redactions"];
  */
 export class MessageStream<out Output = unknown> implements AsyncIterable<MessageChunk<Output>>, AsyncDisposable {
   readonly #state: StreamState;
-
-  static {
-    redactionsOf = (stream) => (#state in stream ? stream.#state.source.facts.redactions : undefined);
-  }
 
   /**
    * For authors of a `ChunkSource`; `openStream` also waits until the source is open. Callers get streams from a
@@ -258,6 +247,11 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
    */
   get continuesExactly(): boolean {
     return this.#state.source.facts.continuesExactly === true;
+  }
+
+  /** Returns what keeps the secrets of its requests out of errors. For the wrappers of this package. @internal */
+  get redactions(): ReplyFacts["redactions"] {
+    return this.#state.source.facts.redactions;
   }
 
   /** `await using stream = …` closes the connection when the block is left. */

@@ -209,6 +209,7 @@ export function viewerStream(reply: RelayedReply, stopwatch: Stopwatch): PublicS
       return isDraining || waiters.length > 0 ? { phase: "reply", waitedMs: stopwatch.waitedMs } : undefined;
     },
     continuesExactly: false,
+    redactions: undefined, // a relay has the secrets
     [Symbol.asyncIterator]: () => iterate(() => queue.shift()),
     batches: () =>
       iterate(() => {
