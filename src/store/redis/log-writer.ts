@@ -206,7 +206,7 @@ export function replyValue(reply: RedisReply | undefined): unknown {
 }
 
 /** Returns the value of a reply with an integer: a client may be set to return a string. @throws its error */
-export function replyNumber(reply: RedisReply | undefined): number {
+function replyNumber(reply: RedisReply | undefined): number {
   return Number(replyValue(reply));
 }
 
