@@ -22,8 +22,7 @@ def outcome(response, parsed=None):
     details = response.incomplete_details
     return {
         "text": response.output_text,
-        "inputTokens": input_tokens,
-    "parsed": parsed,
+        "parsed": parsed,
         "status": response.status,
         "output": [item.model_dump(mode="json") for item in response.output],
         "usage": response.usage.model_dump() if response.usage else None,
@@ -173,5 +172,6 @@ METHODS = {
     "resumed": resumed,
     "cancelled": cancelled,
     "polled": polled,
+    "inputTokens": input_tokens,
     "failure": failure,
 }
