@@ -61,7 +61,7 @@ function question({ id, name, state, arguments: given }: ChatToolCall): VElement
     "div",
     { class: "question", role: "group", "aria-label": asked },
     h("p", {}, h("strong", {}, asked)),
-    h("pre", { tabindex: "0", "aria-label": "Arguments" }, h("code", {}, prettyOf(given))),
+    h("pre", { tabindex: "0", role: "group", "aria-label": "Arguments" }, h("code", {}, prettyOf(given))),
     h(
       "div",
       { class: "buttons" },
@@ -72,7 +72,7 @@ function question({ id, name, state, arguments: given }: ChatToolCall): VElement
 }
 
 function fieldsOf({ arguments: given, argumentsText, result }: ChatToolCall): readonly VElement[] {
-  const input = given === undefined ? (argumentsText ?? "") : prettyOf(given);
+  const input = prettyOf(given === undefined ? (argumentsText ?? "") : given);
   return [
     h("dt", {}, "Arguments"),
     h("dd", {}, h("pre", { tabindex: "0" }, h("code", {}, input))),

@@ -167,7 +167,7 @@ describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})
       const { page, provider } = site;
       await say(page, "Pay");
       const question = page.getByRole("group", { name: "Let pay run?" });
-      await question.getByText('"amount": 5').waitFor();
+      await question.getByRole("group", { name: "Arguments" }).getByText('"amount": 5').waitFor();
       expect(await question.innerText(), "letters that deceive are shown").toContain('"Ada\\u202e\\u200bnaeJ"');
       await page.reload();
       await question.getByRole("button", { name: button }).click();
