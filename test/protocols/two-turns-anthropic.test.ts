@@ -3,7 +3,9 @@
 import type { AssistantMessage, Message } from "cloudllm";
 import { describe, expect, test } from "vitest";
 import { events } from "../support/sent-requests.ts";
-import { answer, GO_ON, HI, recorder, second } from "./two-turns.ts";
+import { answer, GO_ON, HI, useTwoTurns } from "./two-turns.ts";
+
+const { recorder, second } = useTwoTurns();
 
 describe("Anthropic", () => {
   const SONNET = "claude-sonnet-4-5";

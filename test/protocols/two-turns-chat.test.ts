@@ -3,7 +3,9 @@
 import type { Message } from "cloudllm";
 import { describe, expect, test } from "vitest";
 import { type ClientName, events } from "../support/sent-requests.ts";
-import { answer, GO_ON, recorder, second } from "./two-turns.ts";
+import { answer, GO_ON, useTwoTurns } from "./two-turns.ts";
+
+const { recorder, second } = useTwoTurns();
 
 describe("over Chat Completions", () => {
   const replied = (client: ClientName, model: string, ...deltas: readonly object[]) =>

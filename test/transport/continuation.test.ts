@@ -9,7 +9,7 @@ import {
   rateLimit,
 } from "cloudllm";
 import { scriptedClient } from "cloudllm/testing";
-import { beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { begin, CUT, HEAD, QUESTION, read, toldOptions, whole } from "../support/broken-replies.ts";
 import { httpChunk, LAST_CHUNK } from "../support/raw-server.ts";
 import { useServers } from "../support/servers.ts";
@@ -17,6 +17,7 @@ import { ANTHROPIC, CHAT, RESPONSES, type TestWire, WIRES } from "../support/wir
 
 // Full jitter at its least: nobody waits.
 beforeEach(() => void vi.spyOn(Math, "random").mockReturnValue(0));
+afterEach(() => void vi.restoreAllMocks());
 
 const serve = useServers();
 

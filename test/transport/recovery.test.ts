@@ -1,7 +1,7 @@
 /** Replies that break after their first chunk, and are brought to their end: every mode, fault and wire format, over real sockets. */
 
 import { type AssistantMessage, LLMSession, type Recovery } from "cloudllm";
-import { beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { begin, CUT, FAULTS, QUESTION, read, timeoutsFor, toldOptions, whole } from "../support/broken-replies.ts";
 import { httpChunk, LAST_CHUNK, response } from "../support/raw-server.ts";
 import { useServers } from "../support/servers.ts";
@@ -9,6 +9,7 @@ import { ANTHROPIC, CHAT, GEMINI, type Options, RESPONSES, WIRES } from "../supp
 
 // Full jitter at its least: nobody waits.
 beforeEach(() => void vi.spyOn(Math, "random").mockReturnValue(0));
+afterEach(() => void vi.restoreAllMocks());
 
 const serve = useServers();
 

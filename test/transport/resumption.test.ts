@@ -1,7 +1,7 @@
 /** Broken replies that the provider goes on writing, and that are read on from where they broke. */
 
 import type { AssistantMessage } from "cloudllm";
-import { beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { begin, CUT, FAULTS, HEAD, QUESTION, read, timeoutsFor, whole } from "../support/broken-replies.ts";
 import { httpChunk, LAST_CHUNK, response } from "../support/raw-server.ts";
 import { bodiesOf, recordingsMissing, recordingsOf } from "../support/recordings.ts";
@@ -10,6 +10,7 @@ import { GEMINI, type Options, RESPONSES } from "../support/wires.ts";
 
 // Full jitter at its least: nobody waits.
 beforeEach(() => void vi.spyOn(Math, "random").mockReturnValue(0));
+afterEach(() => void vi.restoreAllMocks());
 
 const serve = useServers();
 
