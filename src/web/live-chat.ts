@@ -2,20 +2,22 @@
 
 import { SendError } from "../contract/errors.ts";
 import type { ChatReply, ChatToolCall } from "../dialects/native/chat-message.ts";
-import { emptyReply } from "../dialects/native/shown.ts";
+import { EMPTY_REPLY, numbered } from "../dialects/native/shown.ts";
 import type { ShownHistory, StartRequest } from "../dialects/native/wire.ts";
-import { answered, fieldsOf, withCalls } from "./answers.ts";
-import type { Chat, ChatSnapshot, ChatStatus, ChatsOptions } from "./chat.ts";
+import { answered, withCalls } from "./answers.ts";
+import type { Chat, ChatOptions, ChatSnapshot, ChatsOptions } from "./chat.ts";
 import { afterFrame, perFrame } from "./frame.ts";
-import { failureFrom, type LinkEvent } from "./link.ts";
+import { eventsOf, failureFrom, type LinkEvent } from "./link.ts";
 import { type LiveReply, liveReply } from "./live-reply.ts";
 import { onWake } from "./page.ts";
 import { randomId } from "./random-id.ts";
 import { answerTo, bodyOf, errorOf, type Requests, stopRun } from "./requests.ts";
-import { type Messages, marked, merged, waits, withHead, withoutWaiting } from "./shown.ts";
-import { asked, continued, edited, type Failure, failureOf, rewritten, sentAgain, type Turn } from "./turn.ts";
-import { eventsOfWatch, START_FOR_MS, type Watch, watchOf } from "./watch.ts";
+import { type Messages, marked, merged, waits, withoutWaiting } from "./shown.ts";
+import { asked, rewritten, sentAgain, type Turn } from "./turn.ts";
 import { callOf } from "./with-chunk.ts";
+
+/** A message that the relay has not taken for so long has failed, in milliseconds. */
+const START_FOR_MS = 60_000;
 
 /** The end of a stopped reply is waited for, for its usage, in milliseconds. */
 const STOPPED_MS = 500;
@@ -26,6 +28,27 @@ export interface LiveChat {
   readonly forget: () => void;
 }
 
+/** A turn whose reply is being written. */
+interface LiveTurn extends Turn {
+  readonly abort: AbortController;
+  readonly reply: LiveReply;
+  run: string | undefined;
+  status: "sending" | "streaming" | "reconnecting";
+  /** The relay has taken the run. */
+  isOpened: boolean;
+  /** Its run is read, or will be when the run before is over: a server that renders a page reads none. */
+  isRead: boolean;
+  /** The messages before its reply, and those with it, when it was settled. */
+  left?: { readonly before: Messages; readonly after: Messages };
+}
+
+/** Why a chat has failed, and what is asked for again: the reply, unless it is another turn. */
+interface Failure {
+  readonly error: SendError;
+  readonly turn?: Turn | undefined;
+  readonly options?: ChatOptions | undefined;
+}
+
 /** Returns a chat. @param history its messages, where the page has them */
 export function liveChat(
   id: string,
@@ -34,18 +57,14 @@ export function liveChat(
   history: ShownHistory | undefined,
 ): LiveChat {
   const listeners = new Set<() => void>();
+  /** All but the reply that is being written. */
   let messages: Messages = [];
-  let status: ChatStatus = "idle";
-  let error: SendError | undefined;
   let isLoaded = false;
   let loading: Promise<void> | undefined;
-  /** The run that a history named, which is not watched yet: a server that renders a page watches none. */
-  let named: Turn | undefined;
-  /** The run that is shown as it is written. */
-  let watch: Watch | undefined;
+  let live: LiveTurn | undefined;
   /** Resolves when the last run is read no more. */
   let over: Promise<void> | undefined;
-  /** The turn of this page that has failed, for `retry`. A message stays while the run of another page is shown. */
+  /** Stays while the run of another page is shown, if a message has failed. */
   let failure: Failure | undefined;
   /** Calls of the last reply that are answered here, by id, as they are shown when the reply goes on. */
   let answers = new Map<string, ChatToolCall>();
@@ -53,10 +72,10 @@ export function liveChat(
 
   /** Returns the snapshot of this moment. */
   const now = (): ChatSnapshot => {
-    const shown = watch && (watch.isOpened || watch.turn.base) ? [watch.reply.shown] : undefined;
+    const error = live ? undefined : failure?.error;
     return {
-      messages: shown ? [...messages, ...shown] : messages,
-      status,
+      messages: live && (live.isOpened || live.base) ? numbered([...messages, live.reply.shown]) : messages,
+      status: live?.status ?? (error ? "failed" : "idle"),
       error,
       usage: lastReply()?.usage,
       isLoaded,
@@ -68,15 +87,13 @@ export function liveChat(
     for (const listener of [...listeners]) listener();
   });
 
-  const to = (next: ChatStatus, reason?: SendError): void => {
-    status = next;
-    error = reason;
-    changed();
+  const put = (next: Messages): void => {
+    messages = numbered(next);
   };
 
   /** @throws {SendError} kind `busy` while a reply is being written */
   const mustBeFree = (): void => {
-    if (watch) throw new SendError("busy", "A reply is being written. Stop it, or wait for its end.");
+    if (live) throw new SendError("busy", "A reply is being written. Stop it, or wait for its end.");
   };
 
   /** Returns the last message, if it is a reply that is over. */
@@ -98,73 +115,85 @@ export function liveChat(
   /** Takes the server's history. Messages that are the same stay the same objects, and unsent ones stay. */
   const take = ({ messages: theirs, run }: ShownHistory): void => {
     isLoaded = true;
-    messages = merged(messages, theirs);
-    if (run !== undefined && !watch) named = { messages, run };
-    if (named) {
-      status = "streaming";
-      error = undefined;
-    }
-    const isAsked = failure?.turn.fields?.message === undefined || messages.some(({ state }) => state === "failed");
-    if (!isAsked) failure = undefined; // the message has arrived
-  };
-
-  const readHistory = async (): Promise<void> => {
-    if (watch) return;
-    try {
-      const read = await stored();
-      if (watch) return; // a run has begun meanwhile
-      take(read);
-      if (!failure && !named) to("idle");
-      attach();
-      changed();
-    } catch (thrown) {
-      if (!isLoaded) to("failed", thrown as SendError);
-    }
+    put(merged(messages, theirs));
+    const { fields } = failure?.turn ?? {};
+    const isOver = fields?.message === undefined ? !fields || run : messages.every(({ state }) => state !== "failed");
+    if (isOver) failure = undefined;
+    if (run === undefined || live) return;
+    const base = lastReply();
+    const turn = base ? { messages: messages.slice(0, -1), base, undo: messages } : { messages };
+    begin({ ...turn, run }).status = "streaming";
   };
 
   const load = (): Promise<void> => {
-    loading ??= readHistory().finally(() => {
+    const read = async (): Promise<void> => {
+      if (live) return attach();
+      try {
+        const history = await stored();
+        if (live) return; // a run has begun meanwhile
+        take(history);
+        attach();
+      } catch (error) {
+        if (!isLoaded) failure = { error: error as SendError };
+      }
+      changed();
+    };
+    loading ??= read().finally(() => {
       loading = undefined;
     });
     return loading;
   };
 
-  /** Watches the run that a history has named. */
+  /** Reads the run of the turn that has begun. */
   const attach = (): void => {
-    if (!named) return;
+    if (!live || live.isRead) return;
+    live.isRead = true;
+    over = read(live, over);
+  };
+
+  const begin = (turn: Turn): LiveTurn => {
+    put([...turn.messages, turn.base ?? EMPTY_REPLY]);
     const base = lastReply();
-    const undo = base && messages;
-    if (base) messages = messages.slice(0, -1);
-    begin({ ...named, base, undo });
+    messages = messages.slice(0, -1);
+    answers = new Map();
+    live = {
+      ...turn,
+      run: turn.run,
+      abort: new AbortController(),
+      reply: liveReply(base),
+      status: "sending",
+      isOpened: false,
+      isRead: false,
+    };
+    return live;
   };
 
   const start = async (turn: Turn): Promise<ChatReply | undefined> => {
-    messages = turn.messages;
-    const { over: ended } = begin(turn);
-    to("sending");
-    await ended;
+    begin(turn);
+    failure = undefined;
+    attach();
+    changed();
+    await over;
     return published();
   };
 
-  const begin = (turn: Turn): Watch => {
-    const begun = watchOf(turn, messages);
-    if (turn.fields || failure?.turn.fields?.message === undefined) failure = undefined;
-    named = undefined;
-    answers = new Map();
-    watch = begun;
-    begun.over = read(begun, over);
-    over = begun.over;
-    return begun;
-  };
-
-  const read = async (mine: Watch, before: Promise<void> | undefined): Promise<void> => {
+  const read = async (mine: LiveTurn, before: Promise<void> | undefined): Promise<void> => {
     try {
       await before;
-      const body = mine.turn.fields && (await bodyFor(mine, mine.turn.fields));
-      if (mine.isStopped) return;
-      for await (const events of eventsOfWatch(mine, body, { requests, chat: id, ...chatsOptions })) {
+      const body = mine.fields && (await bodyFor(mine));
+      if (mine !== live) return;
+      const { run, abort } = mine;
+      for await (const events of eventsOf({
+        requests,
+        start: body,
+        chat: id,
+        run,
+        signal: abort.signal,
+        reconnectForMs: chatsOptions.reconnectForMs,
+        startForMs: START_FOR_MS,
+      })) {
         for (const event of events) if (follow(mine, event)) return;
-        if (mine === watch) changed();
+        if (mine === live) changed();
       }
     } catch (thrown) {
       fail(mine, thrown);
@@ -172,45 +201,39 @@ export function liveChat(
   };
 
   /** Resolves with the body of a start. The chat is loaded before: a message has its place behind the others. */
-  const bodyFor = async (mine: Watch, fields: Partial<StartRequest>): Promise<string> => {
-    if (!isLoaded) {
-      take(await stored());
-      mine.reply = liveReply(emptyReply(messages));
-    }
+  const bodyFor = async (mine: LiveTurn): Promise<string> => {
+    if (!isLoaded) take(await stored());
     const { model, options } = chatsOptions;
-    const all = { model, ...(typeof options === "function" ? options() : options), ...mine.turn.options };
+    const all = { model, ...(typeof options === "function" ? options() : options), ...mine.options };
     mine.run ??= randomId();
-    return bodyOf({ run: mine.run, chat: id, ...fields, options: all });
+    return bodyOf({ run: mine.run, chat: id, ...mine.fields, options: all });
   };
 
   /** Takes an event of a link. Returns whether it was the end. */
-  const follow = (mine: Watch, event: LinkEvent): boolean => {
+  const follow = (mine: LiveTurn, event: LinkEvent): boolean => {
     const { reply } = mine;
     switch (event.type) {
       case "complete": {
-        const { content, toolCalls = [], interrupted } = event.message;
+        const { message } = event;
+        const ended = reply.ended(message.interrupted ? "interrupted" : "complete", message);
+        settle(mine, ended);
         // Another device, or an answer that was lost, has left calls open: the history shows which.
-        const isAsked =
-          content === "" && toolCalls.length > 0 && toolCalls.every((call) => callOf(reply.base, call.id));
-        settle(mine, isAsked ? reply.base : reply.ended(interrupted ? "interrupted" : "complete", event.message));
-        if (isAsked) void load();
+        if (reply.isEmpty(ended)) void load();
         return true;
       }
       case "absent":
-        settle(mine, reply.base);
+        settle(mine, reply.shown);
         return true;
       case "failed":
         fail(mine, errorOf(event.error), event.error.partial);
         return true;
       case "opened":
         mine.isOpened = true;
-        if (mine === watch) {
-          status = "streaming";
-          messages = withoutWaiting(marked(messages, "sent"));
-        }
+        mine.status = "streaming";
+        if (mine === live) put(withoutWaiting(marked(messages, "sent")));
         break;
       case "lost":
-        if (mine === watch) status = "reconnecting";
+        mine.status = "reconnecting";
     }
     reply.add(event);
     return false;
@@ -220,38 +243,44 @@ export function liveChat(
    * Ends a turn with its reply, of which nothing may have come. A turn that was stopped has its last word here, and the
    * user may have said more meanwhile.
    */
-  const settle = (mine: Watch, reply: ChatReply, reason = failure?.error): void => {
-    const { turn, left } = mine;
+  const settle = (mine: LiveTurn, reply: ChatReply): void => {
     const isEmpty = mine.reply.isEmpty(reply);
-    if (mine === watch) {
-      const before = messages;
-      messages = isEmpty ? (turn.undo ?? marked(before, "failed")) : [...marked(before, "sent"), reply];
-      watch = undefined;
+    const { before, after } = mine.left ?? { before: messages, after: [] };
+    const settled = [...marked(before, "sent"), reply];
+    if (mine === live) {
+      live = undefined;
+      put(isEmpty ? (mine.undo ?? marked(before, "failed")) : settled);
       mine.left = { before, after: messages };
-      to(reason ? "failed" : "idle", reason);
-    } else if (!isEmpty && left) {
-      messages = withHead(messages, left.after, [...marked(left.before, "sent"), reply]);
-      if (watch && !watch.isOpened && !watch.turn.base) watch.reply = liveReply(emptyReply(messages));
-      changed();
+    } else if (!isEmpty && after.every((message, place) => messages[place] === message)) {
+      put([...settled, ...messages.slice(after.length)]);
     }
+    changed();
   };
 
-  const fail = (mine: Watch, thrown: unknown, partial?: Parameters<LiveReply["ended"]>[1]): void => {
-    if (mine !== watch) return; // it was stopped, or its chat is deleted
-    const reason = failureFrom(thrown);
-    const before = messages;
-    settle(mine, mine.reply.ended("interrupted", partial, true), reason);
-    failure = failureOf(mine, reason, before, messages) ?? failure;
+  const fail = (mine: LiveTurn, thrown: unknown, partial?: Parameters<LiveReply["ended"]>[1]): void => {
+    if (mine !== live) return; // it was stopped, or its chat is deleted
+    const { fields, options, isOpened } = mine;
+    const error = failureFrom(thrown);
+    const reply = mine.reply.ended("interrupted", partial, true);
+    const isAsked = fields && mine.reply.isEmpty(reply);
+    const run = isOpened || error.status !== undefined ? undefined : mine.run; // it may have begun
+    const turn = isAsked ? { ...mine, messages: marked(messages, "sending"), run } : failure?.turn;
+    failure = { error, turn, options };
+    settle(mine, reply);
     // Calls may have run, and the reply of another page may be the reason.
-    if (mine.turn.base || reason.kind === "busy") void Promise.resolve(loading).then(load);
+    if (mine.base || error.kind === "busy") void Promise.resolve(loading).then(load);
   };
 
   /** Shows a call of the last reply in another state. */
   const show = (call: ChatToolCall): void => {
     const reply = lastReply();
     if (!reply) return;
-    const shown = withCalls(reply, (each) => (each.id === call.id && each.at === call.at ? call : undefined));
-    messages = [...messages.slice(0, -1), shown];
+    put(
+      messages.with(
+        -1,
+        withCalls(reply, (each) => (each.id === call.id && each.at === call.at ? call : undefined)),
+      ),
+    );
     changed();
   };
 
@@ -270,18 +299,19 @@ export function liveChat(
       answers.delete(call.id);
       show(call);
       await load(); // another device may have answered
-      if (lastReply()) to("failed", failureFrom(thrown));
+      failure = { error: failureFrom(thrown) };
+      changed();
     }
   };
 
   const stop: Chat["stop"] = async () => {
-    const mine = watch;
+    const mine = live;
     if (mine) {
-      mine.isStopped = true;
+      const ended = over;
       settle(mine, mine.reply.ended("interrupted", { finishReason: "stopped" }));
       if (mine.run !== undefined) {
         await stopRun(requests, id, mine.run);
-        await Promise.race([mine.over, new Promise((resolve) => setTimeout(resolve, STOPPED_MS))]);
+        await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, STOPPED_MS))]);
       }
       mine.abort.abort();
     }
@@ -290,20 +320,16 @@ export function liveChat(
 
   const retry: Chat["retry"] = async () => {
     mustBeFree();
-    const reply = lastReply();
-    if (failure) return start(sentAgain(failure.turn, messages));
-    if (isLoaded && messages.at(-1)?.state === "failed") {
-      return start({ fields: { regenerate: true }, messages: marked(messages, "sending") });
-    }
-    if (!isLoaded || reply?.toolCalls.some(waits)) await load();
-    else if (reply) return regenerate();
+    if (failure?.turn) return start(sentAgain(failure.turn, messages));
+    if (isLoaded && messages[0] && !lastReply()?.toolCalls.some(waits)) return regenerate(undefined, failure?.options);
+    await load();
     return undefined;
   };
 
   const regenerate: Chat["regenerate"] = async (messageId, options) => {
     void stop();
-    const turn = rewritten(messages, messageId);
-    return turn.messages.at(-1)?.state === "failed" ? retry() : start({ ...turn, options });
+    const turn = rewritten(messages, messageId ?? messages.at(-1)?.id);
+    return failure?.turn && turn.messages.at(-1)?.state === "sending" ? retry() : start({ ...turn, options });
   };
 
   if (history) take(history);
@@ -337,7 +363,7 @@ export function liveChat(
       stop,
       retry,
       async edit(messageId, content, options) {
-        const turn = edited(messages, messageId, content);
+        const turn = rewritten(messages, messageId, content);
         void stop();
         return start({ ...turn, options });
       },
@@ -348,23 +374,28 @@ export function liveChat(
         if (!call || !waits(call)) {
           throw new SendError("invalidRequest", `The call ${callId} does not wait for an answer.`);
         }
-        answers.set(callId, answered(call, answer));
+        const { fields, shown } = answered(call, answer);
+        answers.set(callId, shown);
         if (base.toolCalls.some((each) => waits(each) && each !== call)) {
           show({ ...call, state: "answered" });
-          over = keepAnswer(fieldsOf(call, answer), call, over);
+          over = keepAnswer(fields, call, over);
           await over;
           await published();
           return undefined;
         }
-        return start(continued(messages, base, answers, call, answer));
+        const goesOn = withCalls(base, (each) =>
+          each === call || each.state === "answered"
+            ? (answers.get(each.id) ?? { ...each, state: "running" })
+            : undefined,
+        );
+        return start({ fields, messages: messages.slice(0, -1), base: goesOn, undo: messages });
       },
     },
     forget() {
-      watch?.abort.abort();
-      watch = undefined;
-      failure = undefined;
+      live?.abort.abort();
+      live = failure = undefined;
       messages = [];
-      to("idle");
+      changed();
     },
   };
 }

@@ -2,14 +2,12 @@
 
 import type { AssistantMessage } from "../contract/message.ts";
 import type { ChatReply, ChatToolCall } from "../dialects/native/chat-message.ts";
-import { movedCitation } from "../dialects/native/shown.ts";
+import { EMPTY_REPLY, movedCitation } from "../dialects/native/shown.ts";
 import type { LinkEvent } from "./link.ts";
 import { withChunk } from "./with-chunk.ts";
 
 /** The reply of a run. */
 export interface LiveReply {
-  /** The reply before the run; empty, unless an earlier reply is continued. */
-  readonly base: ChatReply;
   readonly shown: ChatReply;
   /** Takes an event that is not the end of the run. */
   add(event: LinkEvent): void;
@@ -27,14 +25,20 @@ export interface LiveReply {
  * Returns the reply of a run, which folds its events. A relay that sends the reply again takes no shown word back,
  * unless a word changes.
  */
-export function liveReply(base: ChatReply): LiveReply {
+export function liveReply({
+  finishReason,
+  usage,
+  estimatedUsage,
+  metrics,
+  ...parts
+}: ChatReply = EMPTY_REPLY): LiveReply {
+  const base: ChatReply = { ...parts, state: "writing" };
   /** The reply as the relay sends it. */
   let received = base;
   /** The reply as it was, shown while the relay sends it again. */
   let before: ChatReply | undefined;
   const shown = (): ChatReply => before ?? received;
   return {
-    base,
     get shown() {
       return shown();
     },

@@ -52,9 +52,11 @@ describe("a connection that is lost", () => {
     const sent = chat.send("Hi");
     await pass();
     expect(chat.snapshot.status).toBe("streaming");
+    const [, reply] = chat.snapshot.messages;
     relay.requests[0]?.break();
     await pass();
     expect(chat.snapshot.status).toBe("reconnecting");
+    expect(chat.snapshot.messages[1], "no word of it has changed").toBe(reply);
     expect(said(chat)).toEqual(["user: Hi", "assistant: Hel"]);
     await pass(300);
     expect(relay.requests[1]?.path).toContain("after=1-1");

@@ -2,7 +2,7 @@
 
 import type { AssistantMessage, AssistantTurn, Citation, Message, ToolCall } from "../../contract/message.ts";
 import type { ChatMessage, ChatReply, ChatToolCall } from "./chat-message.ts";
-import { emptyReply, movedCitation, withUser } from "./shown.ts";
+import { EMPTY_REPLY, movedCitation, numbered, userMessage } from "./shown.ts";
 import type { ChatHistory, ShownHistory } from "./wire.ts";
 
 /**
@@ -15,7 +15,7 @@ export function shownHistory({ messages, run, turn = [], unanswered, waiting }: 
   const all = withAnswers(shownMessages([...messages, ...stored]), waiting);
   const shown = run === undefined && turn.length > 0 ? interrupted(all) : all;
   return {
-    messages: unanswered === undefined ? shown : withUser(shown, unanswered, "failed"),
+    messages: numbered(unanswered === undefined ? shown : [...shown, userMessage(unanswered, "failed")]),
     ...(turn.length > 0 && { run }),
   };
 }
@@ -26,8 +26,8 @@ function shownMessages(history: readonly Message[]): readonly ChatMessage[] {
     const last = messages.at(-1);
     const reply = last?.role === "assistant" ? last : undefined;
     const before = reply ? messages.slice(0, -1) : messages;
-    if (message.role === "user") messages = withUser(messages, message.content, "sent");
-    if (message.role === "assistant") messages = [...before, joined(reply ?? emptyReply(before), message)];
+    if (message.role === "user") messages = [...messages, userMessage(message.content, "sent")];
+    if (message.role === "assistant") messages = [...before, joined(reply ?? EMPTY_REPLY, message)];
     if (message.role === "tool" && reply) {
       const { toolCallId, content: result, isError, denied } = message;
       const state = denied ? "denied" : isError ? "failed" : "done";
@@ -49,8 +49,7 @@ function joined(base: ChatReply, turn: AssistantTurn & Partial<AssistantMessage>
     return (step.toolCalls ?? []).map((call) => shownCall(call, at, waiting.has(call.id)));
   });
   return {
-    id: base.id,
-    role: "assistant",
+    ...base,
     content: base.content + content,
     reasoning: base.reasoning + reasoning,
     toolCalls: [...base.toolCalls, ...calls],
