@@ -51,7 +51,7 @@ export function privateCause(cause: unknown): object {
 
 /** Returns whether a cause is from `privateCause`. @internal */
 export function isPrivateCause(cause: unknown): boolean {
-  return typeof cause === "object" && cause !== null && PRIVATE.has(cause);
+  return PRIVATE.has(cause as object); // of another value, a set has none
 }
 
 /** Takes the secrets of a call out of the message so far. */
@@ -89,7 +89,7 @@ export class SendError extends Error {
   declare readonly attempts?: readonly Attempt[];
   declare readonly contentFilter?: readonly ContentFilterFinding[];
   declare readonly partial?: AssistantMessage;
-  #clean: Clean | undefined;
+  #clean: Clean = (partial) => partial;
 
   constructor(kind: SendErrorKind, message: string, facts: SendErrorFacts = {}) {
     super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
@@ -105,9 +105,8 @@ export class SendError extends Error {
 
   /** Returns the same error with more facts. Facts that it already has stay. */
   with(facts: SendErrorFacts): SendError {
-    const { partial } = facts;
-    const clean = partial && this.#clean ? this.#clean(partial) : partial;
-    const more = this.replacing({ ...facts, partial: clean, ...this.toJSON(), cause: this.cause ?? facts.cause });
+    const partial = facts.partial && this.#clean(facts.partial);
+    const more = this.replacing({ ...facts, partial, ...this.toJSON(), cause: this.cause ?? facts.cause });
     setStack(more, this.stack);
     return more;
   }
@@ -117,17 +116,16 @@ export class SendError extends Error {
    * message that `with` adds later; several add up. No output shows it.
    * @internal
    */
-  replacing(facts: SendErrorFacts, message: string = this.message, clean?: Clean): SendError {
+  replacing(facts: SendErrorFacts, message: string = this.message, clean: Clean = (partial) => partial): SendError {
     const other = new SendError(this.kind, message, facts);
-    const own = this.#clean;
-    other.#clean = own && clean ? (partial) => clean(own(partial)) : (clean ?? own);
+    other.#clean = (partial) => clean(this.#clean(partial));
     return other;
   }
 
   /** Returns plain data, without the cause and the stack. `SendError.from` makes an error of it again. */
   toJSON(): SendErrorData {
-    const { name: _name, cause: _cause, ...facts } = this as SendErrorFacts & { name: string };
-    return { ...facts, kind: this.kind, message: this.message };
+    const { name: _name, cause: _cause, ...facts } = this as SendErrorFacts & Pick<SendError, "name" | "kind">;
+    return { ...facts, message: this.message };
   }
 
   /**
@@ -135,14 +133,12 @@ export class SendError extends Error {
    * another thread.
    */
   forTransfer(): SendError {
-    const data = this.toJSON();
-    const { kind, message, ...facts } = data;
-    return new SendError(kind, message, { ...facts, cause: data });
+    const cause = this.toJSON();
+    return SendError.from({ ...cause, cause });
   }
 
   /** Returns an error from the data of `toJSON`. */
-  static from(data: SendErrorData): SendError {
-    const { kind, message, ...facts } = data;
+  static from({ kind, message, ...facts }: SendErrorData & Pick<SendErrorFacts, "cause">): SendError {
     return new SendError(kind, message, facts);
   }
 }

@@ -15,15 +15,14 @@ export interface AnsweredCall {
 export function answered(call: ChatToolCall, answer: unknown): AnsweredCall {
   const { id: toolCallId, state } = call;
   const isApproval = state === "needsApproval";
-  const deny = typeof answer === "object" && answer !== null && "deny" in answer ? String(answer.deny) : undefined;
-  if (deny !== undefined || (isApproval && answer !== true)) {
+  const reason = (answer as { readonly deny?: string } | null | undefined)?.deny;
+  const isDenied = reason !== undefined || (isApproval && answer !== true);
+  if (isDenied || isApproval) {
     return {
-      fields: { answers: [{ toolCallId, approved: false, reason: deny }] },
-      shown: { ...call, state: "denied", result: deny },
+      fields: { answers: [{ toolCallId, approved: !isDenied, reason }] },
+      shown: { ...call, state: isDenied ? "denied" : "running", result: reason },
     };
   }
-  if (isApproval)
-    return { fields: { answers: [{ toolCallId, approved: true }] }, shown: { ...call, state: "running" } };
   const result = typeof answer === "string" ? answer : (JSON.stringify(answer) ?? "");
   return {
     fields: { answers: [], results: [{ role: "tool", toolCallId, content: result }] },

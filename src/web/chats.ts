@@ -53,9 +53,7 @@ export function createChats(options: ChatsOptions): Chats {
       chats.set(id, live);
       return live.chat;
     },
-    list({ limit, cursor = "" } = {}) {
-      return answerTo(requests("", {}, { limit: limit?.toString(), cursor }));
-    },
+    list: ({ limit, cursor = "" } = {}) => answerTo(requests("", {}, { limit, cursor })),
     async delete(id) {
       await answerTo(requests(`/${id}`, { method: "DELETE" }), String);
       chats.get(id)?.forget();

@@ -6,7 +6,7 @@ import type { WireEvent } from "../dialects/native/wire.ts";
 import { RELEASE_LIMIT_MS } from "../transport/transport.ts";
 import { backoffMs, paused } from "./backoff.ts";
 import { onWake } from "./page.ts";
-import { errorIn, type Requests } from "./requests.ts";
+import { ANSWER_MS, errorIn, type Requests } from "./requests.ts";
 
 /** A connection without a byte for so long is dead, in milliseconds: a relay writes at least every 8 seconds. */
 export const WATCHDOG_MS = 45_000;
@@ -45,11 +45,14 @@ export interface LinkParts {
   readonly reconnectForMs?: number | undefined;
   /**
    * The longest of these times until the relay has taken the run, in milliseconds.
-   * @default reconnectForMs
+   * @default 60_000
    */
   readonly startForMs?: number | undefined;
-  /** A limit on silence below the watchdog's, in milliseconds, and the error when it has passed. */
-  readonly idle?: { readonly ms: number; readonly error: SendError } | undefined;
+  /**
+   * A limit on silence, in milliseconds, and the error when it has passed: a `SendError` ends the link.
+   * @default the watchdog's: the connection is dead, and is made again
+   */
+  readonly idle?: { readonly ms: number; readonly error: Error } | undefined;
   /** @default 67_108_864 */
   readonly maxReplyBytes?: number | undefined;
 }
@@ -66,12 +69,14 @@ export async function* eventsOf({
   run,
   signal,
   reconnectForMs = RECONNECT_FOR_MS,
-  startForMs = reconnectForMs,
-  idle,
+  startForMs = ANSWER_MS,
+  idle = { ms: WATCHDOG_MS, error: new Error("The relay is silent.") },
   maxReplyBytes = MAX_REPLY_BYTES,
 }: LinkParts): AsyncGenerator<readonly LinkEvent[], never> {
-  /** `taken`: the relay has the run. `ended`: it has ended the reply, so its connection may serve the next request. */
-  let progress: "asked" | "taken" | "ended" = "asked";
+  /** The relay has the run. */
+  let isTaken = false;
+  /** The relay has ended the reply, so its connection may serve the next request. */
+  let isEnded = false;
   /**
    * The last entry that came: a new connection reads on behind it. Absent while the start of the reply is the only
    * place to go on from, also after chunks without an id.
@@ -79,8 +84,9 @@ export async function* eventsOf({
   let last: string | undefined;
   let hasChunks = false;
   let bytes = 0;
+  /** Failed connections since the last progress, and when the first of them failed. */
   let failures = 0;
-  let failingSince: number | undefined;
+  let failingSince = 0;
   /** How long the relay asks to wait, in milliseconds. */
   let askedMs: number | undefined;
 
@@ -88,14 +94,13 @@ export async function* eventsOf({
     last = id;
     hasChunks = true;
     failures = 0;
-    failingSince = undefined;
   };
 
   const note = (event: WireEvent): void => {
     switch (event.type) {
       case "opened":
         if (run !== undefined && event.run !== run) throw relayFault("is that of another run");
-        progress = "taken";
+        isTaken = true;
         run = event.run;
         break;
       case "chunks": {
@@ -114,57 +119,60 @@ export async function* eventsOf({
         break;
       case "complete":
       case "failed":
-        progress = "ended";
+        isEnded = true;
     }
   };
 
-  /** @throws {SendError} the refusal, when another try would be in vain */
-  const answerIn = async (response: Response): Promise<LinkEvent> => {
-    const { status, headers } = response;
-    const isNew = progress === "asked";
-    if (status === 204 || status === 404) {
-      if (!isNew) throw new SendError("truncated", "The relay has the reply no longer. Send the message again.");
-      if (start === undefined) return { type: "absent" };
+  /** @throws the reason why an answer is not a reply: a `SendError` when another try would be in vain */
+  const rejectionOf = async (response: Response): Promise<never> => {
+    const { ok, status, headers } = response;
+    if (isTaken && isGone(response)) {
+      throw new SendError("truncated", "The relay has the reply no longer. Send the message again.");
     }
-    if (status < 300) {
-      // Without TLS, Chromium shows a response whose connection broke within its headers.
-      const isCut = status === 200 && EVENT_STREAM.startsWith(headers.get("content-type") ?? "");
-      if (isNew && !isCut) {
-        throw relayFault("is not an event stream. Look at the `url` of the relay client", { status });
-      }
-      throw new Error("The answer is not a reply."); // such as the page of a hotel's network
+    if (!ok) {
+      const { error, isOfRelay } = await errorIn(response);
+      if (!error.retryable || (start !== undefined && !isTaken && isOfRelay)) throw error;
+      askedMs = error.retryAfterMs;
+      throw new Error(error.message);
     }
-    const { error, isOfRelay } = await errorIn(response);
-    const isFinal = start !== undefined && isNew && isOfRelay;
-    if (isFinal || (status < 500 && status !== 429 && status !== 408)) throw error;
-    askedMs = error.retryAfterMs;
-    throw new Error(error.message);
+    // Without TLS, Chromium shows a response whose connection broke within its headers.
+    const isCut = status === 200 && EVENT_STREAM.startsWith(headers.get("content-type") ?? "");
+    if (isTaken || isCut) throw new Error("The answer is not a reply."); // or the page of a hotel's network
+    throw relayFault("is not an event stream. Look at the `url` of the relay client", { status });
   };
 
   for (;;) {
     signal.throwIfAborted();
     const connection = new AbortController();
-    const close = (): void => {
-      if (progress !== "ended") connection.abort(signal.reason);
-    };
-    signal.addEventListener("abort", close);
-    const unwatch = onWake((isCut) => isCut && connection.abort(new Error("The network has changed.")));
     let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
     let cause: unknown;
+    /** Ends the connection. The reads of a page that was frozen may stay pending for ever, unless they are cancelled. */
+    const cut = (reason?: unknown): void => {
+      connection.abort(reason);
+      reader?.cancel().catch(() => undefined); // a broken one
+    };
+    const leave = (): void => {
+      if (!isEnded) cut(signal.reason);
+    };
+    /** Settles as the step does. A connection that is silent for too long is dead. */
+    const alive = <T>(step: Promise<T>): Promise<T> => {
+      const timer = setTimeout(cut, idle.ms, idle.error);
+      return step.finally(() => clearTimeout(timer));
+    };
+    signal.addEventListener("abort", leave);
+    const unwatch = onWake((isCut) => isCut && cut(new Error("The network has changed.")));
     try {
       const response = await alive(
-        connection,
-        start !== undefined && progress === "asked"
+        start !== undefined && !isTaken
           ? requests("", { body: start, signal: connection.signal })
           : requests(`/${chat}/stream`, { signal: connection.signal }, { run, after: last }),
       );
-      const { body, status, headers } = response;
-      if (status === 200 && body && headers.get("content-type")?.startsWith(EVENT_STREAM)) {
+      if (response.status === 200 && response.headers.get("content-type")?.startsWith(EVENT_STREAM)) {
         if (last === undefined && hasChunks) yield [{ type: "restart" }];
-        reader = body.getReader();
+        reader = response.body?.getReader();
         const eventsIn = eventReader();
-        while (askedMs === undefined) {
-          const { done, value } = await alive(connection, reader.read(), idle);
+        while (reader && askedMs === undefined) {
+          const { done, value } = await alive(reader.read());
           if (done) break;
           bytes += value.byteLength;
           if (bytes > maxReplyBytes) throw relayFault(`is larger than ${maxReplyBytes} bytes (\`maxReplyBytes\`)`);
@@ -172,60 +180,41 @@ export async function* eventsOf({
           for (const event of events) note(event);
           if (events[0]) yield events;
         }
-      } else yield [await answerIn(response)];
+        connection.signal.throwIfAborted();
+      } else if (start === undefined && !isTaken && isGone(response)) yield [{ type: "absent" }];
+      else await rejectionOf(response);
     } catch (error) {
-      if (error instanceof SendError) throw error;
-      cause = error;
+      cause = connection.signal.reason ?? error;
+      if (cause instanceof SendError) throw cause;
     } finally {
-      if (reader) release(reader, progress);
+      signal.removeEventListener("abort", leave);
       unwatch();
-      signal.removeEventListener("abort", close);
-      close();
+      leave();
+      if (reader && isEnded) release(reader);
     }
     yield [{ type: "lost", cause }];
-    const isAsked = askedMs !== undefined;
-    failingSince ??= performance.now();
-    const ms = Math.max(askedMs ?? 0, backoffMs(++failures));
-    const limitMs = progress === "asked" ? Math.min(startForMs, reconnectForMs) : reconnectForMs;
+    if (failures++ === 0) failingSince = performance.now();
+    const ms = Math.max(askedMs ?? 0, backoffMs(failures));
+    const limitMs = isTaken ? reconnectForMs : Math.min(startForMs, reconnectForMs);
     if (performance.now() - failingSince + ms > limitMs) {
       const kind = cause === undefined ? "truncated" : "network";
       throw new SendError(kind, `The relay could not be reached again within ${limitMs} ms.`, { cause });
     }
+    if (await paused(ms, askedMs !== undefined, signal)) failures = 0;
     askedMs = undefined;
-    if (await paused(ms, isAsked, signal)) {
-      failures = 0;
-      failingSince = undefined;
-    }
   }
 }
 
-/** Lets a connection go: one that has come to its end is read to the end of its body, so that it is used again. */
-function release(reader: ReadableStreamDefaultReader<Uint8Array>, progress: string): void {
-  const cancel = (): void => void reader.cancel().catch(() => undefined); // a broken one
-  if (progress !== "ended") return cancel();
-  const timer = setTimeout(cancel, RELEASE_LIMIT_MS);
-  reader.read().then(() => clearTimeout(timer), cancel);
+/** Returns whether the relay has no run to watch. */
+function isGone({ status }: Response): boolean {
+  return status === 204 || status === 404;
 }
 
-/**
- * Settles as the step of a connection does, or as soon as the connection is dead: one that is silent for too long, and
- * one of a page that was frozen, whose reads may stay pending for ever.
- */
-function alive<T>(connection: AbortController, step: Promise<T>, idle?: LinkParts["idle"]): Promise<T> {
-  const { signal } = connection;
-  return new Promise<T>((resolve, reject) => {
-    const cut = (): void => reject(signal.reason);
-    const timer = setTimeout(
-      () => connection.abort(idle?.error ?? new Error("The relay is silent.")),
-      idle?.ms ?? WATCHDOG_MS,
-    );
-    signal.addEventListener("abort", cut);
-    const settled = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", cut);
-    };
-    step.finally(settled).then(resolve, reject);
-  });
+/** Reads a connection to the end of its body, so that it is used again. */
+function release(reader: ReadableStreamDefaultReader<Uint8Array>): void {
+  const cancel = (): void => void reader.cancel().catch(() => undefined); // a broken one
+  const timer = setTimeout(cancel, RELEASE_LIMIT_MS);
+  reader.read().then(() => clearTimeout(timer), cancel);
 }
 
 /** Returns the error of a reply that cannot be read on. */

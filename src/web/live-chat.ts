@@ -16,9 +16,6 @@ import { type Messages, marked, merged, waits, withoutWaiting } from "./shown.ts
 import { asked, rewritten, sentAgain, type Turn } from "./turn.ts";
 import { callOf } from "./with-chunk.ts";
 
-/** A message that the relay has not taken for so long has failed, in milliseconds. */
-const START_FOR_MS = 60_000;
-
 /** The end of a stopped reply is waited for, for its usage, in milliseconds. */
 const STOPPED_MS = 500;
 
@@ -109,8 +106,7 @@ export function liveChat(
   };
 
   /** @throws {SendError} when it cannot be read */
-  const stored = (): Promise<ShownHistory> =>
-    answerTo(requests(`/${id}`, { signal: AbortSignal.timeout(START_FOR_MS) }, { view: "page" }));
+  const stored = (): Promise<ShownHistory> => answerTo(requests(`/${id}`, {}, { view: "page" }));
 
   /** Takes the server's history. Messages that are the same stay the same objects, and unsent ones stay. */
   const take = ({ messages: theirs, run }: ShownHistory): void => {
@@ -183,15 +179,8 @@ export function liveChat(
       const body = mine.fields && (await bodyFor(mine));
       if (mine !== live) return;
       const { run, abort } = mine;
-      for await (const events of eventsOf({
-        requests,
-        start: body,
-        chat: id,
-        run,
-        signal: abort.signal,
-        reconnectForMs: chatsOptions.reconnectForMs,
-        startForMs: START_FOR_MS,
-      })) {
+      const { signal } = abort;
+      for await (const events of eventsOf({ ...chatsOptions, requests, start: body, chat: id, run, signal })) {
         for (const event of events) if (follow(mine, event)) return;
         if (mine === live) changed();
       }
@@ -293,7 +282,7 @@ export function liveChat(
     await before;
     try {
       const body = bodyOf({ run: randomId(), chat: id, ...fields });
-      await answerTo(requests("", { signal: AbortSignal.timeout(START_FOR_MS), body }), String); // the calls that wait
+      await answerTo(requests("", { body }), String); // the calls that wait
       show({ ...call, state: "answered" }); // a history that was read meanwhile did not know
     } catch (thrown) {
       answers.delete(call.id);

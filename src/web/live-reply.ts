@@ -35,28 +35,28 @@ export function liveReply({
   const base: ChatReply = { ...parts, state: "writing" };
   /** The reply as the relay sends it. */
   let received = base;
-  /** The reply as it was, shown while the relay sends it again. */
-  let before: ChatReply | undefined;
-  const shown = (): ChatReply => before ?? received;
+  /** The reply as it is shown: as it was, while the relay sends it again. */
+  let shown = base;
+  let isAgain = false;
   return {
     get shown() {
-      return shown();
+      return shown;
     },
     add(event) {
       if (event.type === "restart" || event.type === "snapshot") {
-        before ??= received;
+        isAgain = true;
         received = base;
       }
       if ("chunks" in event) {
         for (const chunk of event.chunks) received = withChunk(received, chunk, base.content.length);
       }
-      if (before && !isAhead(before, received)) before = undefined;
+      isAgain &&= isAhead(shown, received);
+      if (!isAgain) shown = received;
     },
     ended(state, last = {}, hasFailed = false) {
       const { content, reasoning = "", toolCalls: open = [] } = last;
       const { citations = [], media = [], providerToolCalls = [] } = last;
       const { finishReason, usage, estimatedUsage, metrics, provider, model } = last;
-      const reply = shown();
       // A sound comes in pieces, which the relay has joined, and a log that was away may have missed a part.
       const all = {
         content: base.content + content,
@@ -65,15 +65,15 @@ export function liveReply({
         media: [...base.media, ...media],
         providerToolCalls: [...base.providerToolCalls, ...providerToolCalls],
       };
-      const toolCalls = reply.toolCalls.map((call): ChatToolCall => {
+      const toolCalls = shown.toolCalls.map((call): ChatToolCall => {
         const waiting = open.find(({ id }) => id === call.id);
         if (waiting) return { ...call, state: waiting.needsApproval ? "needsApproval" : "needsResult" };
         if (call.state !== "running" && call.state !== "writing") return call;
         return { ...call, state: state === "complete" ? "done" : "failed" };
       });
-      const isTheirs = content !== undefined && !(hasFailed && isAhead(reply, { ...reply, ...all }));
+      const isTheirs = content !== undefined && !(hasFailed && isAhead(shown, { ...shown, ...all }));
       const facts = { finishReason, usage, estimatedUsage, metrics, provider, model };
-      return { ...reply, ...(isTheirs && all), toolCalls, state, ...facts };
+      return { ...shown, ...(isTheirs && all), toolCalls, state, ...facts };
     },
     isEmpty: (reply) => sizeOf(reply) <= sizeOf(base),
   };

@@ -111,7 +111,12 @@ export function relayedReply(call: RelayedCall): RelayedReply {
 
   const idleMs = timeouts.idle || WATCHDOG_MS;
   const idle = idleMs < WATCHDOG_MS ? { ms: idleMs, error: timeoutError("idle", idleMs) } : undefined;
-  const batches: AsyncGenerator<readonly LinkEvent[], readonly LinkEvent[]> = eventsOf({ ...call, signal: over, idle });
+  const batches: AsyncGenerator<readonly LinkEvent[], readonly LinkEvent[]> = eventsOf({
+    ...call,
+    signal: over,
+    startForMs: Number.POSITIVE_INFINITY, // `timeouts.headers` limits it
+    idle,
+  });
 
   const abort = (): void => closing.abort(abortError(signal));
 

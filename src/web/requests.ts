@@ -19,11 +19,14 @@ export interface RelayAddress {
   readonly credentials?: RequestCredentials | undefined;
 }
 
-/** Sends a request to one relay. */
+/** An answer that is not a reply is waited for so long, in milliseconds. */
+export const ANSWER_MS = 60_000;
+
+/** Sends a request to one relay. Without a signal, it fails after `ANSWER_MS`. */
 export type Requests = (
   path: string,
   init?: RequestInit,
-  query?: Readonly<Record<string, string | undefined>>,
+  query?: Readonly<Record<string, string | number | undefined>>,
 ) => Promise<Response>;
 
 /**
@@ -36,47 +39,45 @@ export function requestsTo(address: RelayAddress, extra?: Readonly<Record<string
     const { url, headers, fetch = globalThis.fetch, credentials } = address;
     const [base = "", ownQuery] = String(url).split("?");
     const all = new URLSearchParams(ownQuery);
-    for (const [name, value] of Object.entries(query)) if (value !== undefined) all.set(name, value);
+    for (const [name, value] of Object.entries(query)) if (value !== undefined) all.set(name, String(value));
     const target = (path ? base.replace(/\/$/, "") + path : base) + (`${all}` && `?${all}`);
-    for (let isLast = typeof headers !== "function"; ; isLast = true) {
+    const signal = init.signal ?? AbortSignal.timeout(ANSWER_MS);
+    const ask = async (): Promise<Response> => {
       const given = typeof headers === "function" ? await headers() : headers;
-      const response = await fetch(target, {
+      return fetch(target, {
         ...init,
         ...(init.body && { method: "POST" }),
-        headers: headersOf({ ...given, ...extra }, init.body),
         ...(credentials && { credentials }),
+        headers: headersOf({ ...given, ...extra }, init.body),
+        signal,
       });
-      if (isLast || response.status !== 401) return response;
-      await response.body?.cancel();
-    }
+    };
+    const response = await ask();
+    if (response.status !== 401 || typeof headers !== "function") return response;
+    await response.body?.cancel();
+    return ask();
   };
 }
 
-/** A connection that was kept may break at its next request; a new one seldom does. */
-const STOP_TRIES = 3;
-
 /**
- * Asks the relay to stop a run, again when the connection breaks. The request outlives the page. Resolves when it was
- * answered; never rejects.
+ * Asks the relay to stop a run, again when the connection breaks: one that was kept may break at its next request, and
+ * a new one seldom does. The request outlives the page. Resolves when it was answered; never rejects.
  */
 export async function stopRun(requests: Requests, chat: string, run: string | undefined): Promise<void> {
   const body: StopRequest = { run };
+  const ask = (): Promise<Response> => requests(`/${chat}/stop`, { keepalive: true, body: JSON.stringify(body) });
   // Without its id, a second request may stop a run that has started since.
-  for (let left = run === undefined ? 1 : STOP_TRIES; left > 0; left--) {
-    try {
-      const response = await requests(`/${chat}/stop`, { keepalive: true, body: JSON.stringify(body) });
-      await response.body?.cancel();
-      return;
-    } catch {
-      // after the last try, the run ends when its last viewer is gone for a while
-    }
-  }
+  const again = run === undefined ? undefined : ask;
+  await ask()
+    .catch(again)
+    .catch(again)
+    .then((response) => response.body?.cancel())
+    .catch(() => undefined); // the run ends when its last viewer is gone for a while
 }
 
 function headersOf(given: Readonly<Record<string, string>>, body: unknown): Headers {
   return sendable(() => {
     const headers = new Headers(given);
-    headers.set("accept", "text/event-stream, application/json");
     if (body) headers.set("content-type", "application/json");
     return headers;
   });
@@ -101,7 +102,7 @@ function sendable<Value>(make: () => Value): Value {
   try {
     return make();
   } catch (cause) {
-    const message = "The request cannot be sent. Give headers of one line, and messages and options that JSON has.";
+    const message = "The request cannot be sent. Give headers of one line, and values that JSON has.";
     throw new SendError("invalidRequest", message, { cause });
   }
 }
@@ -133,12 +134,13 @@ export async function errorIn(response: Response): Promise<{ readonly error: Sen
   } catch {
     // the page of a proxy
   }
-  const fallback = KINDS[status] ?? (status < 500 ? "invalidRequest" : "server");
   const isOfRelay = isSendErrorKind(given.kind);
-  const kind = isSendErrorKind(given.kind) ? given.kind : fallback;
+  const kind = isSendErrorKind(given.kind)
+    ? given.kind
+    : (KINDS[status] ?? (status < 500 ? "invalidRequest" : "server"));
   const message = `The relay has answered with status ${status}.`;
-  const ms = Number(headers.get("retry-after") ?? Number.NaN) * 1_000;
-  return { error: errorOf({ message, ...(ms >= 0 && { retryAfterMs: ms }), ...given, kind, status }), isOfRelay };
+  const retryAfterMs = Number(headers.get("retry-after")) * 1_000 || undefined;
+  return { error: errorOf({ message, retryAfterMs, ...given, kind, status }), isOfRelay };
 }
 
 /**

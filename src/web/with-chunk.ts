@@ -25,8 +25,10 @@ export function withChunk(reply: ChatReply, chunk: MessageChunk, start: number):
       const { id, name, arguments: given } = chunk.toolCall;
       return withCall(reply, { id, name, arguments: given, argumentsText: undefined, state: "running" });
     }
-    case "toolResult":
-      return withResult(reply, chunk);
+    case "toolResult": {
+      const { toolCallId: id, name, result, isError, denied } = chunk;
+      return withCall(reply, { id, name, result, state: denied ? "denied" : isError ? "failed" : "done" });
+    }
     case "citation": {
       const { type: _type, content: _content, isFinal: _isFinal, ...citation } = chunk;
       return { ...reply, citations: [...citations, movedCitation(citation, start)] };
@@ -61,15 +63,7 @@ export function callOf({ toolCalls }: ChatReply, id: string): ChatToolCall | und
 /** Returns a reply with a call that is new, or has changed. */
 function withCall(reply: ChatReply, call: Omit<ChatToolCall, "at">): ChatReply {
   const { toolCalls, content } = reply;
-  if (!callOf(reply, call.id)) return { ...reply, toolCalls: [...toolCalls, { ...call, at: content.length }] };
-  return { ...reply, toolCalls: toolCalls.map((known) => (known.id === call.id ? { ...known, ...call } : known)) };
-}
-
-/** Returns a reply whose call has a result. */
-function withResult(
-  reply: ChatReply,
-  { toolCallId, result, isError, denied }: Extract<MessageChunk, { readonly type: "toolResult" }>,
-): ChatReply {
-  const known = callOf(reply, toolCallId);
-  return known ? withCall(reply, { ...known, state: denied ? "denied" : isError ? "failed" : "done", result }) : reply;
+  const known = callOf(reply, call.id);
+  if (!known) return { ...reply, toolCalls: [...toolCalls, { ...call, at: content.length }] };
+  return { ...reply, toolCalls: toolCalls.map((each) => (each === known ? { ...known, ...call } : each)) };
 }

@@ -11,30 +11,34 @@ import type { WireEvent } from "./wire.ts";
  */
 export function eventReader(): (bytes: Uint8Array) => readonly WireEvent[] {
   const decoder = new TextDecoder("utf-8", { fatal: true });
+  /** A line without its end. */
   let unfinished = "";
-  /** A line feed at the end, which the next may make a blank line. */
-  let lineEnd = "";
-  return (bytes) => {
-    // Only the new text is searched: to search the unfinished event again for each piece would be quadratic.
-    const blocks = (lineEnd + textOf(decoder, bytes)).split("\n\n");
-    const rest = blocks.pop() ?? "";
-    const events = blocks.flatMap((block) => {
-      const event = eventIn(unfinished + block);
-      unfinished = "";
-      return event ?? [];
-    });
-    lineEnd = rest.endsWith("\n") ? "\n" : "";
-    unfinished += rest.slice(0, rest.length - lineEnd.length);
-    return events;
-  };
-}
+  /** The lines of an event without its end. */
+  let fields: Partial<Record<string, string>> = {};
 
-function textOf(decoder: TextDecoder, bytes: Uint8Array): string {
-  try {
-    return decoder.decode(bytes, { stream: true });
-  } catch {
-    throw relayFault("is not UTF-8");
-  }
+  const eventAt = (line: string): readonly WireEvent[] => {
+    if (line) {
+      const [name = "", value] = line.split(/: ?(.*)/s);
+      fields[name] = value;
+      return [];
+    }
+    const { data, id } = fields;
+    fields = {};
+    const event = data && decodeEvent(data, id);
+    return event ? [event] : [];
+  };
+
+  return (bytes) => {
+    try {
+      // Only the new text is searched: to search the unfinished line again for each piece would be quadratic.
+      const [first = "", ...lines] = decoder.decode(bytes, { stream: true }).split("\n");
+      lines.unshift(unfinished + first);
+      unfinished = lines.pop() ?? "";
+      return lines.flatMap(eventAt);
+    } catch (cause) {
+      throw relayFault("cannot be read", { cause });
+    }
+  };
 }
 
 /**
@@ -43,15 +47,6 @@ function textOf(decoder: TextDecoder, bytes: Uint8Array): string {
  */
 export function relayFault(what: string, facts?: SendErrorFacts): SendError {
   return new SendError("protocol", `The answer of the relay ${what}.`, { retryable: false, ...facts });
-}
-
-function eventIn(block: string): WireEvent | undefined {
-  const { data, id } = Object.fromEntries(block.split("\n").map((line) => line.split(/: ?(.*)/s)));
-  try {
-    return data && decodeEvent(data, id);
-  } catch (cause) {
-    throw relayFault("is not JSON of a relay", { cause });
-  }
 }
 
 /** Returns the event in the `data` (and `id`) of a server-sent event; `undefined` for one of a later version. */
