@@ -28,6 +28,12 @@ export type LinkEvent =
   /** The relay has no run to watch. */
   | { readonly type: "absent" };
 
+/** A limit on silence, in milliseconds, and the error when it has passed. */
+interface Silence {
+  readonly ms: number;
+  readonly error: Error;
+}
+
 /** The parts of a link. */
 export interface LinkParts {
   readonly requests: Requests;
@@ -49,10 +55,10 @@ export interface LinkParts {
    */
   readonly startForMs?: number | undefined;
   /**
-   * A limit on silence, in milliseconds, and the error when it has passed: a `SendError` ends the link.
-   * @default the watchdog's: the connection is dead, and is made again
+   * The limit on silence in an answer. A `SendError` ends the link.
+   * @default the watchdog's: the connection is made again
    */
-  readonly idle?: { readonly ms: number; readonly error: Error } | undefined;
+  readonly idle?: Silence | undefined;
   /** @default 67_108_864 */
   readonly maxReplyBytes?: number | undefined;
 }
@@ -70,9 +76,10 @@ export async function* eventsOf({
   signal,
   reconnectForMs = RECONNECT_FOR_MS,
   startForMs = ANSWER_MS,
-  idle = { ms: WATCHDOG_MS, error: new Error("The relay is silent.") },
+  idle,
   maxReplyBytes = MAX_REPLY_BYTES,
 }: LinkParts): AsyncGenerator<readonly LinkEvent[], never> {
+  const watchdog: Silence = { ms: WATCHDOG_MS, error: new Error("The relay is silent.") };
   /** The relay has the run. */
   let isTaken = false;
   /** The relay has ended the reply, so its connection may serve the next request. */
@@ -155,8 +162,8 @@ export async function* eventsOf({
       if (!isEnded) cut(signal.reason);
     };
     /** Settles as the step does. A connection that is silent for too long is dead. */
-    const alive = <T>(step: Promise<T>): Promise<T> => {
-      const timer = setTimeout(cut, idle.ms, idle.error);
+    const alive = <T>(step: Promise<T>, { ms, error }: Silence = watchdog): Promise<T> => {
+      const timer = setTimeout(cut, ms, error);
       return step.finally(() => clearTimeout(timer));
     };
     signal.addEventListener("abort", leave);
@@ -172,7 +179,7 @@ export async function* eventsOf({
         reader = response.body?.getReader();
         const eventsIn = eventReader();
         while (reader && askedMs === undefined) {
-          const { done, value } = await alive(reader.read());
+          const { done, value } = await alive(reader.read(), idle);
           if (done) break;
           bytes += value.byteLength;
           if (bytes > maxReplyBytes) throw relayFault(`is larger than ${maxReplyBytes} bytes (\`maxReplyBytes\`)`);
