@@ -20,12 +20,12 @@ export function backoffMs(failures: number): number {
  */
 export function paused(ms: number, isAsked: boolean, signal: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
+    const over = new AbortController();
     let isDue = false;
     let wasAsleep = isAsleep();
     const done = (): void => {
       clearTimeout(timer);
-      unwatch();
-      signal.removeEventListener("abort", done);
+      over.abort();
       resolve(wasAsleep);
     };
     const due = (): void => {
@@ -33,12 +33,13 @@ export function paused(ms: number, isAsked: boolean, signal: AbortSignal): Promi
       if (isAsleep()) wasAsleep = true;
       else done();
     };
-    const unwatch = onWake(() => {
+    const timer = setTimeout(due, Math.min(ms, MAX_TIMER_MS));
+    const woken = (): void => {
       wasAsleep = true;
       if (isDue || !isAsked) done();
-    });
-    const timer = setTimeout(due, Math.min(ms, MAX_TIMER_MS));
-    signal.addEventListener("abort", done);
+    };
+    onWake(woken, over.signal);
+    signal.addEventListener("abort", done, { signal: over.signal });
     if (signal.aborted) done();
   });
 }

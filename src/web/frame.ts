@@ -15,7 +15,7 @@ export function afterFrame(done: () => void): void {
     isOver = true;
     done();
   };
-  const draws = globalThis.document?.visibilityState === "visible";
+  const draws = typeof requestAnimationFrame === "function" && document.visibilityState === "visible";
   setTimeout(over, draws ? NO_FRAME_MS : TIMER_MS);
   if (draws) setTimeout(requestAnimationFrame, MIN_FRAME_MS, over);
 }

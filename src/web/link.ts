@@ -6,7 +6,7 @@ import type { WireEvent } from "../dialects/native/wire.ts";
 import { RELEASE_LIMIT_MS } from "../transport/transport.ts";
 import { backoffMs, paused } from "./backoff.ts";
 import { onWake } from "./page.ts";
-import { ANSWER_MS, errorIn, type Requests } from "./requests.ts";
+import { ASK_MS, errorIn, type Requests } from "./requests.ts";
 
 /** A connection without a byte for so long is dead, in milliseconds: a relay writes at least every 8 seconds. */
 export const WATCHDOG_MS = 45_000;
@@ -75,7 +75,7 @@ export async function* eventsOf({
   run,
   signal,
   reconnectForMs = RECONNECT_FOR_MS,
-  startForMs = ANSWER_MS,
+  startForMs = ASK_MS,
   idle,
   maxReplyBytes = MAX_REPLY_BYTES,
 }: LinkParts): AsyncGenerator<readonly LinkEvent[], never> {
@@ -138,7 +138,8 @@ export async function* eventsOf({
     }
     if (!ok) {
       const { error, isOfRelay } = await errorIn(response);
-      if (!error.retryable || (start !== undefined && !isTaken && isOfRelay)) throw error;
+      const isFinal = start !== undefined && !isTaken && isOfRelay;
+      if (isFinal || (status < 500 && status !== 429 && status !== 408)) throw error;
       askedMs = error.retryAfterMs;
       throw new Error(error.message);
     }
@@ -166,8 +167,8 @@ export async function* eventsOf({
       const timer = setTimeout(cut, ms, error);
       return step.finally(() => clearTimeout(timer));
     };
-    signal.addEventListener("abort", leave);
-    const unwatch = onWake((isCut) => isCut && cut(new Error("The network has changed.")));
+    signal.addEventListener("abort", leave, { signal: connection.signal });
+    onWake((isCut) => isCut && cut(new Error("The network has changed.")), connection.signal);
     try {
       const response = await alive(
         start !== undefined && !isTaken
@@ -194,10 +195,13 @@ export async function* eventsOf({
       cause = connection.signal.reason ?? error;
       if (cause instanceof SendError) throw cause;
     } finally {
-      signal.removeEventListener("abort", leave);
-      unwatch();
       leave();
-      if (reader && isEnded) release(reader);
+      if (isEnded) {
+        // It is read to the end of its body, so that it is used again.
+        const timer = setTimeout(cut, RELEASE_LIMIT_MS);
+        const isOver = reader?.read().finally(() => clearTimeout(timer));
+        isOver?.then(() => cut(), cut);
+      }
     }
     yield [{ type: "lost", cause }];
     if (failures++ === 0) failingSince = performance.now();
@@ -215,13 +219,6 @@ export async function* eventsOf({
 /** Returns whether the relay has no run to watch. */
 function isGone({ status }: Response): boolean {
   return status === 204 || status === 404;
-}
-
-/** Reads a connection to the end of its body, so that it is used again. */
-function release(reader: ReadableStreamDefaultReader<Uint8Array>): void {
-  const cancel = (): void => void reader.cancel().catch(() => undefined); // a broken one
-  const timer = setTimeout(cancel, RELEASE_LIMIT_MS);
-  reader.read().then(() => clearTimeout(timer), cancel);
 }
 
 /** Returns the error of a reply that cannot be read on. */

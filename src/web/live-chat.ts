@@ -11,7 +11,7 @@ import { eventsOf, failureFrom, type LinkEvent } from "./link.ts";
 import { type LiveReply, liveReply } from "./live-reply.ts";
 import { onWake } from "./page.ts";
 import { randomId } from "./random-id.ts";
-import { answerTo, bodyOf, errorOf, type Requests, stopRun } from "./requests.ts";
+import { ASK_MS, answerTo, bodyOf, errorOf, type Requests, stopRun } from "./requests.ts";
 import { type Messages, marked, merged, waits, withoutWaiting } from "./shown.ts";
 import { asked, rewritten, sentAgain, type Turn } from "./turn.ts";
 import { callOf } from "./with-chunk.ts";
@@ -65,7 +65,7 @@ export function liveChat(
   let failure: Failure | undefined;
   /** Calls of the last reply that are answered here, by id, as they are shown when the reply goes on. */
   let answers = new Map<string, ChatToolCall>();
-  let sleep: (() => void) | undefined;
+  let awake = new AbortController();
 
   /** Returns the snapshot of this moment. */
   const now = (): ChatSnapshot => {
@@ -282,7 +282,7 @@ export function liveChat(
     await before;
     try {
       const body = bodyOf({ run: randomId(), chat: id, ...fields });
-      await answerTo(requests("", { body }), String); // the calls that wait
+      await answerTo(requests("", { signal: AbortSignal.timeout(ASK_MS), body }), String); // the calls that wait
       show({ ...call, state: "answered" }); // a history that was read meanwhile did not know
     } catch (thrown) {
       answers.delete(call.id);
@@ -333,15 +333,16 @@ export function liveChat(
         return snapshot;
       },
       subscribe(listener) {
+        if (listeners.size === 0) {
+          awake = new AbortController();
+          onWake(() => void load(), awake.signal);
+        }
         listeners.add(listener);
-        sleep ??= onWake(() => void load());
         if (isLoaded) attach();
         else void load();
         return () => {
           listeners.delete(listener);
-          if (listeners.size > 0) return;
-          sleep?.();
-          sleep = undefined;
+          if (listeners.size === 0) awake.abort();
         };
       },
       load,

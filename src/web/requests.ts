@@ -19,10 +19,10 @@ export interface RelayAddress {
   readonly credentials?: RequestCredentials | undefined;
 }
 
-/** An answer that is not a reply is waited for so long, in milliseconds. */
-export const ANSWER_MS = 60_000;
+/** The relay is asked for so long, in milliseconds. */
+export const ASK_MS = 60_000;
 
-/** Sends a request to one relay. Without a signal, it fails after `ANSWER_MS`. */
+/** Sends a request to one relay. */
 export type Requests = (
   path: string,
   init?: RequestInit,
@@ -41,7 +41,6 @@ export function requestsTo(address: RelayAddress, extra?: Readonly<Record<string
     const all = new URLSearchParams(ownQuery);
     for (const [name, value] of Object.entries(query)) if (value !== undefined) all.set(name, String(value));
     const target = (path ? base.replace(/\/$/, "") + path : base) + (`${all}` && `?${all}`);
-    const signal = init.signal ?? AbortSignal.timeout(ANSWER_MS);
     const ask = async (): Promise<Response> => {
       const given = typeof headers === "function" ? await headers() : headers;
       return fetch(target, {
@@ -49,7 +48,6 @@ export function requestsTo(address: RelayAddress, extra?: Readonly<Record<string
         ...(init.body && { method: "POST" }),
         ...(credentials && { credentials }),
         headers: headersOf({ ...given, ...extra }, init.body),
-        signal,
       });
     };
     const response = await ask();

@@ -137,10 +137,9 @@ describe("a connection that is lost", () => {
     expect((await outcome).shown).toBe("One two");
   });
 
-  test("waits as long as the relay asks", async () => {
+  test.each(["overloaded", "storage"])("waits as long as the relay asks (%s)", async (kind) => {
     const relay = relayOf((request, index) => {
-      if (index === 1)
-        request.answer(503, { error: { kind: "overloaded", message: "Later." } }, { "retry-after": "30" });
+      if (index === 1) request.answer(503, { error: { kind, message: "Later." } }, { "retry-after": "30" });
       else finish(relay, request);
     });
     const outcome = outcomeOf(relay);
