@@ -195,7 +195,7 @@ export function liveChat(
     const { model, options } = chatsOptions;
     const all = { model, ...(typeof options === "function" ? options() : options), ...mine.options };
     mine.run ??= randomId();
-    return bodyOf({ run: mine.run, chat: id, ...mine.fields, options: all });
+    return bodyOf({ ...mine.fields, run: mine.run, chat: id, options: all });
   };
 
   /** Takes an event of a link. Returns whether it was the end. */

@@ -32,13 +32,12 @@ export function waits({ state }: ChatToolCall): boolean {
  * and those that the server does not have stay.
  */
 export function merged(mine: Messages, stored: Messages): Messages {
-  const all = stored.map((message, place) => {
-    const shown = mine[place];
-    return shown && factsOf(shown) === factsOf(message) ? shown : message;
-  });
+  const all = [...stored];
   for (const [place, message] of mine.entries()) {
-    if (message.state === "sending") all.push(message);
-    if (message.state === "failed" && all[place]?.content !== message.content) all.splice(place, 0, message);
+    const other = all[place];
+    if (other && factsOf(other) === factsOf(message)) all[place] = message;
+    else if (message.state === "sending") all.push(message);
+    else if (message.state === "failed" && other?.content !== message.content) all.splice(place, 0, message);
   }
   return all;
 }

@@ -161,10 +161,12 @@ describe("a message that does not arrive", () => {
     expect(new Set(runs(relay)).size).toBe(2);
   });
 
-  test("stays above the next one, with an id that no other message has", async () => {
+  test("stays above the next ones, which stay the same, with an id that no other message has", async () => {
+    const { message: fine } = complete("Fine");
     const { chat } = chatOf((request, index) => {
       if (index === 0) request.answer(400, { error: { kind: "invalidRequest", message: "No." } });
-      else request.stream(opened(request.body.run), complete("Fine"));
+      else if (request.path === "/c") request.answer(200, { messages: [{ role: "user", content: "Good" }, fine] });
+      else request.stream(opened(request.body.run), { type: "complete", message: fine });
     });
     void chat.send("Bad");
     await pass();
@@ -172,6 +174,9 @@ describe("a message that does not arrive", () => {
     await pass();
     expect(said(chat)).toEqual(["user: Bad", "user: Good", "assistant: Fine"]);
     expect(chat.snapshot.messages.map(({ id }) => id)).toEqual(["m0-0", "m0", "m1"]);
+    const before = chat.snapshot.messages;
+    await Promise.all([chat.load(), pass()]);
+    for (const [place, message] of chat.snapshot.messages.entries()) expect(message).toBe(before[place]);
   });
 
   test("waits for the chat to be loaded, and has its place behind what the server has", async () => {
