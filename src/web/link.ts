@@ -154,7 +154,7 @@ export async function* eventsOf({
     const connection = new AbortController();
     let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
     let cause: unknown;
-    /** Ends the connection. The reads of a page that was frozen may stay pending for ever, unless they are cancelled. */
+    /** Ends the connection. Reads of a page that was frozen may stay pending for ever, unless they are cancelled. */
     const cut = (reason?: unknown): void => {
       connection.abort(reason);
       reader?.cancel().catch(() => undefined); // a broken one
