@@ -373,12 +373,12 @@ export function liveChat(
           await published();
           return undefined;
         }
-        const goesOn = withCalls(base, (each) =>
+        const continued = withCalls(base, (each) =>
           each === call || each.state === "answered"
             ? (answers.get(each.id) ?? { ...each, state: "running" })
             : undefined,
         );
-        return start({ fields, messages: messages.slice(0, -1), base: goesOn, undo: messages });
+        return start({ fields, messages: messages.slice(0, -1), base: continued, undo: messages });
       },
     },
     forget() {
