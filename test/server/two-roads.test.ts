@@ -152,6 +152,30 @@ describe("a client sees no difference between the roads", () => {
   });
 });
 
+test("a response that the server has ended, as at a timeout, gets no frame behind its end", async () => {
+  const listener = toNode(relayOf());
+  const origin = await listen((request, response) => {
+    const { socket } = request;
+    const write = socket.write.bind(socket);
+    Object.assign(socket, {
+      write(...sent: Parameters<typeof write>): boolean {
+        const takesMore = write(...sent);
+        if (String(sent[0]).includes("data: ") && !response.writableEnded) response.end();
+        return takesMore;
+      },
+    });
+    listener(request, response);
+  });
+  const socket = connectSocket(Number(new URL(origin).port), "127.0.0.1");
+  const head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nConnection: close\r\n";
+  const body = JSON.stringify(START);
+  socket.write(`${head}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+  let text = "";
+  for await (const bytes of socket.setEncoding("utf8")) text += bytes;
+  expect(text).toMatch(/data: .*\n0\r\n\r\n/s);
+  expect(text).not.toContain("id: end");
+});
+
 describe.each(ROADS)("on the %s road", (_road, road) => {
   const posted = { method: "POST", headers: JSON_TYPE, body: JSON.stringify(START) };
 

@@ -136,6 +136,7 @@ function show(viewer: Viewer, response: NodeResponse): void {
   let socket: NodeSocket | undefined;
   const pull = (): void => viewer.pull();
   const write = (frame: Frame): boolean => {
+    if (response.writableEnded) return false; // by a timeout of the server: the connection is the next response's
     socket ??= socketOf(response);
     const chunk = socket && frame.chunk;
     if (!socket || !chunk) return response.write(frame.content); // it has an event of its own when it is drained
@@ -164,7 +165,7 @@ async function pipe(body: ReadableStream<Uint8Array>, response: NodeResponse, go
   gone.addEventListener("abort", cancel, { once: true });
   for (;;) {
     const { done, value } = await reader.read();
-    if (gone.aborted) return;
+    if (gone.aborted || response.writableEnded) return;
     if (done) break;
     if (!response.write(value)) await drained(response, gone);
   }
