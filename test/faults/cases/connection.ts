@@ -119,7 +119,7 @@ const faults: readonly Fault[] = [
         socket.allowHalfOpen = true;
         socket.end();
       });
-      return judged(await within(2_000, "an error", outcomeOf(client)), { fails: "network" });
+      return judged(await within(10_000, "an error", outcomeOf(client)), { fails: "network" });
     },
   },
   {
