@@ -2,7 +2,7 @@
 
 import type { LogEntry, LogWriter, RunEnd, RunHead, WriterState } from "../../server/log/log.ts";
 import { isRedisError, type RedisClient, type RedisReply } from "./client.ts";
-import { closingId, endFields, entryFields, itemsOf, type LogItem } from "./log-item.ts";
+import { attemptBehind, closingId, endFields, entryFields, itemsOf, type LogItem } from "./log-item.ts";
 import type { RedisNotifier } from "./notifier.ts";
 
 /** The keys of a run. They share a hash tag, so that a cluster keeps them on one node. */
@@ -83,7 +83,8 @@ export class RedisLogWriter implements LogWriter {
     } else {
       const isWritten = last ? await this.#isWritten(first) : itemsOf(replyValue(first)).length === 0;
       if (!isWritten) return "lost";
-      if (!hasSnapshot(entries)) this.#check(length, before, last !== undefined && !isIdTooSmall(first));
+      const added = last && !isIdTooSmall(first) ? 1 : 0;
+      if (!hasSnapshot(entries) && length < (before ?? 0) + added) return this.#stateWithFewerItems();
       if (replies.length > 4 && replyNumber(replies[2]) === 0) await this.#bringHeadBack();
       // Not in the same pipeline: an entry that Redis refused must not cost the ones before it.
       if (last && hasSnapshot(entries)) await client.command(["XTRIM", log, "MINID", last.id]);
@@ -137,10 +138,13 @@ export class RedisLogWriter implements LogWriter {
     return top?.type === "entries" && top.attempt === this.attempt;
   }
 
-  /** @throws when the stream has fewer items than this writer has added */
-  #check(length: number, before: number | undefined, isAdded: boolean): void {
-    if (before === undefined) return;
-    if (isAdded ? length === before + 1 : length >= before) return;
+  /**
+   * Resolves with `"lost"` where the snapshot of the next attempt has taken the place of all items.
+   * @throws when Redis has lost them
+   */
+  async #stateWithFewerItems(): Promise<"lost"> {
+    const top = await topOf(this.#log.client, this.#keys.log);
+    if (top && (top.type === "end" || attemptBehind(top) !== this.attempt)) return "lost";
     throw new Error("Redis has lost entries of the run, as after a failover. A snapshot follows.");
   }
 
