@@ -50,11 +50,20 @@ export function requestsTo(address: RelayAddress, extra?: Readonly<Record<string
         headers: headersOf({ ...given, ...extra }, init.body),
       });
     };
-    const response = await ask();
-    if (response.status !== 401 || typeof headers !== "function") return response;
-    await response.body?.cancel();
-    return ask();
+    const answer = async (): Promise<Response> => {
+      const response = await ask();
+      if (response.status !== 401 || typeof headers !== "function") return response;
+      await response.body?.cancel();
+      return ask();
+    };
+    // Headers that come later, and a `fetch` of the program's own, may know nothing of the signal.
+    return init.signal ? Promise.race([answer(), abortOf(init.signal)]) : answer();
   };
+}
+
+/** Rejects with the reason of a signal when it fires. */
+function abortOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
 }
 
 /**

@@ -193,6 +193,17 @@ describe("a relay that lies", () => {
     }
   });
 
+  test.each([
+    ["headers that never come", { headers: () => new Promise<never>(() => undefined) }],
+    ["a `fetch` that knows no signal", { fetch: () => new Promise<never>(() => undefined) }],
+  ])("with %s can be aborted", async (_what, options) => {
+    const controller = new AbortController();
+    const client = relayClient({ url: "http://relay.test/chat", ...options });
+    const call = client.sendMessageStream(QUESTION, { signal: controller.signal });
+    controller.abort();
+    await expect(call).rejects.toMatchObject({ kind: "aborted" });
+  });
+
   test("about a failure changes no prototype and no method of the error", async () => {
     const error =
       '{"kind":"nonsense","message":5,"toJSON":"x","__proto__":{"polluted":1},"attempts":3,"partial":null,"stack":1}';
