@@ -91,7 +91,7 @@ export function scriptedClient(
       checkScript(script, SCRIPT_WORDS, "A script");
       return script;
     }
-    const message = `There is no script for call ${calls.length}; the scripted client was given ${scripts.length}.`;
+    const message = `Call ${calls.length} has no script: the scripted client was given ${scripts.length}.`;
     throw new SendError("unsupported", message, { provider, model });
   }
 

@@ -36,7 +36,7 @@ export function asked(messages: Messages, message: UserMessage["content"]): Turn
  */
 export function rewritten(undo: Messages, messageId: string | undefined, message?: UserMessage["content"]): Turn {
   const at = undo.findIndex(({ id, role }) => id === messageId && (role === "user" || message === undefined));
-  if (at < 0) throw new SendError("invalidRequest", `There is no message ${messageId} to write again.`);
+  if (at < 0) throw new SendError("invalidRequest", `Unknown message ${messageId}.`);
   const messages = undo.slice(0, message === undefined && undo[at]?.role === "user" ? at + 1 : at);
   const keep = { turns: messages.filter(({ role, state }) => role === "user" && state !== "failed").length };
   if (message !== undefined) return { ...asked(messages, message), fields: { message, keep } };

@@ -65,5 +65,5 @@ test.each([
 ])("%s %s, which the gateway does not have, is refused by its name", async (method, route, headers) => {
   const response = await testGateway([]).handle(ask(route, {}, headers));
   const { error } = (await response.json()) as { readonly error: { readonly message: string } };
-  expect([response.status, error.message]).toEqual([404, `There is no route \`${method} /v1/${route}\` here.`]);
+  expect([response.status, error.message]).toEqual([404, `Unknown route \`${method} /v1/${route}\`.`]);
 });

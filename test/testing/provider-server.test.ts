@@ -248,7 +248,7 @@ describe("a loopback server", () => {
     expect((await exchange(server, {}, "/v9/unknown")).text).toContain("no wire format for /v9/unknown");
     expect(await exchange(server)).toMatchObject({
       status: 400,
-      text: expect.stringContaining("There is no reply for request 2; the server was given 1."),
+      text: expect.stringContaining("Request 2 has no reply: the server was given 1."),
     });
   });
 

@@ -28,7 +28,7 @@ describe("a scripted client", () => {
     const client = scriptedClient([{ text: "only" }]);
     await client.sendMessage(QUESTION);
     const again = client.sendMessage(QUESTION);
-    await expect(again).rejects.toThrow("There is no script for call 2; the scripted client was given 1.");
+    await expect(again).rejects.toThrow("Call 2 has no script: the scripted client was given 1.");
     await expect(again).rejects.toBeInstanceOf(SendError);
   });
 

@@ -338,7 +338,7 @@ function unknownModel(name: string): Refusal {
 
 /** OpenAI's code. Programs show the sentence: it names what they have asked for. */
 function unknownRoute({ method, url }: Asked): Refusal {
-  const message = `There is no route \`${method} ${new URL(url).pathname.slice(0, 200)}\` here.`;
+  const message = `Unknown route \`${method} ${new URL(url).pathname.slice(0, 200)}\`.`;
   return new Refusal(404, "notFound", message, undefined, "unknown_url");
 }
 

@@ -157,7 +157,7 @@ export class SessionTurn implements RunSource {
     const { keep } = request;
     const question = keep === undefined ? this.#lastQuestion(session) : this.#questionIn(session, keep);
     if (question !== undefined) return question;
-    throw new SendError("invalidRequest", "There is no reply to write again: the conversation is empty.");
+    throw new SendError("invalidRequest", "The conversation is empty: it has no reply to write again.");
   }
 
   /** Takes back the last of the exchanges that stay, and those behind it. Returns its question. */

@@ -295,7 +295,7 @@ function startTimeOf(pid: number): string | undefined {
 }
 
 /**
- * Returns the fields of `/proc/PID/stat` from the third on, which is the state; none where there is no such file.
+ * Returns the fields of `/proc/PID/stat` from the third on: the state is the first. Empty if the file is missing.
  * @see https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
  */
 function statOf(pid: number): readonly string[] {

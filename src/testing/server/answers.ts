@@ -96,7 +96,7 @@ export class Answers {
       checkScript(reply, REPLY_WORDS, "A reply");
       return reply;
     }
-    const message = `There is no reply for request ${request.index + 1}; the server was given ${replies.length}.`;
+    const message = `Request ${request.index + 1} has no reply: the server was given ${replies.length}.`;
     return { refusal: { status: 400, message } };
   }
 
