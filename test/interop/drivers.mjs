@@ -105,7 +105,14 @@ export const postgresDrivers = [
     async connect(url) {
       const { default: postgres } = await import("postgres");
       // Without `fetch_types: false`, a connection that breaks in its first query leaves an unhandled rejection of the driver.
-      const options = { max: 4, onnotice: () => undefined, backoff: () => 0.02, fetch_types: false };
+      // A connection that breaks while it begins may hang until `connect_timeout`, in seconds.
+      const options = {
+        max: 4,
+        onnotice: () => undefined,
+        backoff: () => 0.02,
+        fetch_types: false,
+        connect_timeout: 3,
+      };
       const client = postgres(url, options);
       return { client, close: () => client.end({ timeout: 1 }) };
     },

@@ -15,8 +15,10 @@ const TURNS = 50;
 const LEASE_MS = 2_000;
 /** At most so many turns pass without a break. */
 const TURNS_A_BREAK = 5;
-/** Between two of the breaks: longer than it takes to connect again, mostly. */
+/** Between two of the breaks: about what it takes to connect again. */
 const MAX_PAUSE_MS = 40;
+/** Of the breaks, so many wait until a turn has been kept since the one before, however slow the machine is. */
+const PATIENT_BREAKS = 0.75;
 
 type Store = PostgresStore | RedisStore;
 
@@ -91,17 +93,21 @@ describe.each(SUBJECTS)("$name", ({ missing, drivers, start, store: storeOf, han
         const client = scriptedClient(said.map((text) => ({ text: [`Answer `, `to ${text}`] })));
         const session = await LLMSession.open({ client, store, id: "a", flushIntervalMs: 1 });
         let isOver = false;
-        let count = 0;
+        let [count, kept] = [0, 0];
+        const isLate = () => count < kept / TURNS_A_BREAK;
         const killing = (async () => {
           while (!isOver) {
+            const before = kept;
             await elapse(Math.random() * MAX_PAUSE_MS);
+            if (Math.random() < PATIENT_BREAKS) while (kept === before && !isLate() && !isOver) await elapse(2);
             await hangUp(killer.client).catch(() => undefined);
             count++;
           }
         })();
-        for (const [turn, text] of said.entries()) {
-          while (count < turn / TURNS_A_BREAK) await elapse(5); // a fast machine waits for the next break
+        for (const text of said) {
+          while (isLate()) await elapse(5); // a fast machine waits for the next break
           await sent(session, text);
+          kept++;
         }
         isOver = true;
         await killing;

@@ -5,8 +5,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import type { Readable } from "node:stream";
-import { setTimeout as elapse } from "node:timers/promises";
+import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ReplyLog, RunEnd, RunHead } from "../../../src/server/log/log.ts";
@@ -26,19 +25,21 @@ const LEASE_MS = 1_000;
 
 /** A process that writes. */
 class Writer {
-  readonly #process: ChildProcessByStdio<null, Readable, null>;
+  readonly #process: ChildProcessByStdio<Writable, Readable, null>;
   readonly exited: Promise<unknown>;
   /** The last entry that the log has acknowledged. */
   wrote = 0;
+  #standsStill = false;
   /** The answers of the log after it has refused an entry. */
   refused: { again: string; end?: RunEnd } | undefined;
 
   constructor(engine: string, address: string, head: RunHead) {
     const args = [WRITER, engine, address, String(LEASE_MS), JSON.stringify(head)];
-    this.#process = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+    this.#process = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
     this.exited = new Promise((resolve) => this.#process.once("close", resolve));
     createInterface({ input: this.#process.stdout }).on("line", (line) => {
       if (line.startsWith("wrote ")) this.wrote = Number(line.slice("wrote ".length));
+      else if (line === "stands still") this.#standsStill = true;
       else this.refused = JSON.parse(line.slice("lost ".length));
     });
   }
@@ -47,28 +48,38 @@ class Writer {
     await until(async () => this.wrote >= count);
   }
 
-  kill(signal: NodeJS.Signals): void {
-    this.#process.kill(signal);
+  /** Ends the process at any moment. */
+  async kill(): Promise<void> {
+    this.#process.kill("SIGKILL");
+    await this.exited;
+  }
+
+  /** Stops the process between two appends: in the middle of one, SQLite keeps its file locked until it wakes up. */
+  async standStill(): Promise<void> {
+    this.#process.stdin.write("stand still\n");
+    await until(async () => this.#standsStill);
+  }
+
+  wakeUp(): void {
+    this.#process.kill("SIGCONT");
   }
 }
 
 function laws(engine: string, place: () => { address: string; open(): Promise<ReplyLog> }): void {
-  /** Starts a writer, and stops it by a signal when it has written some entries. */
-  async function stoppedWriter(signal: NodeJS.Signals) {
+  /** Starts a writer, and stops it when it has written some entries. */
+  async function stoppedWriter(stop: (writer: Writer) => unknown) {
     const { address, open } = place();
     const head = headOf();
     const writer = new Writer(engine, address, head);
     const log = await open();
     await writer.hasWritten(20);
-    writer.kill(signal);
-    if (signal === "SIGKILL") await writer.exited;
+    await stop(writer);
     await until(async () => (await log.read(head.id, "1-999999"))?.isOwned === false);
-    await elapse(20); // what it has reported arrives
     return { writer, head, log, other: await open() };
   }
 
   test("killed with SIGKILL: every acknowledged entry is there, and of many sealers one wins", async () => {
-    const { writer, head, log, other } = await stoppedWriter("SIGKILL");
+    const { writer, head, log, other } = await stoppedWriter((writer) => writer.kill());
     const sealed = Array.from({ length: 10 }, (_, index) => (index % 2 ? log : other).seal(head.id, lost(`${index}`)));
     const ends = await Promise.all(sealed);
     expect(ends[0]?.type).toBe("failed");
@@ -81,12 +92,12 @@ function laws(engine: string, place: () => { address: string; open(): Promise<Re
   });
 
   test("stopped with SIGSTOP and taken over: when it wakes up it is refused, and the log is that of its successor", async () => {
-    const { writer, head, log } = await stoppedWriter("SIGSTOP");
+    const { writer, head, log } = await stoppedWriter((writer) => writer.standStill());
     const { ids } = await readAll(log, head.id);
     const successor = await log.takeOver(head.id, 2);
     const start = snapshot("2-0", "so far", ids.at(-1));
     expect(await successor?.append([start])).toBe("running");
-    writer.kill("SIGCONT");
+    writer.wakeUp();
     await writer.exited;
     expect(writer.refused).toEqual({ again: "lost" });
     expect(await log.read(head.id)).toEqual({ entries: [start], isOwned: true });
@@ -94,10 +105,10 @@ function laws(engine: string, place: () => { address: string; open(): Promise<Re
   });
 
   test("stopped with SIGSTOP and sealed: when it wakes up it learns of the end, and adds nothing", async () => {
-    const { writer, head, log } = await stoppedWriter("SIGSTOP");
+    const { writer, head, log } = await stoppedWriter((writer) => writer.standStill());
     const before = await readAll(log, head.id);
     expect(await log.seal(head.id, lost("part"))).toEqual(lost("part"));
-    writer.kill("SIGCONT");
+    writer.wakeUp();
     await writer.exited;
     expect(writer.refused).toEqual({ again: "lost", end: lost("part") });
     expect(await readAll(log, head.id)).toEqual({ ...before, end: lost("part") });

@@ -1,6 +1,7 @@
 /**
- * Writes a run until it is killed, or loses it. Says on stdout, at once, `wrote N` for each entry that is in the log, and at the end
- * what the log has answered. Arguments: the engine, its address, the lease in milliseconds, the head of the run.
+ * Writes a run until it is killed, or loses it. Says on stdout, at once, `wrote N` for each entry that is in the log, and
+ * at the end what the log has answered. Stands still as soon as something arrives on stdin. Arguments: the engine, its
+ * address, the lease in milliseconds, the head of the run.
  */
 import { writeSync } from "node:fs";
 import { setTimeout as elapse } from "node:timers/promises";
@@ -15,6 +16,10 @@ const log =
     ? sqliteLog(await sqliteDrivers[0].open(address), times)
     : redisLog((await redisDrivers.find(({ name }) => name === engine).connect(address)).client, times);
 const say = (line) => writeSync(1, `${line}\n`);
+let isToStop = false;
+process.stdin.once("data", () => {
+  isToStop = true;
+});
 
 const writer = await log.begin(JSON.parse(head));
 for (let number = 1; ; number++) {
@@ -22,6 +27,10 @@ for (let number = 1; ; number++) {
   if ((await writer.append([{ id: `1-${number}`, type: "chunks", chunks }])) === "lost") break;
   say(`wrote ${number}`);
   await elapse(2);
+  if (!isToStop) continue;
+  isToStop = false;
+  say("stands still");
+  process.kill(process.pid, "SIGSTOP");
 }
 const again = await writer.append([]);
 const message = { role: "assistant", content: "all", finishReason: "stop" };
