@@ -11,7 +11,7 @@ import { writingCases } from "./log/writing.ts";
 
 const CASES: readonly LogCaseDefinition[] = [...writingCases, ...endingCases, ...takingOverCases, ...watchingCases];
 
-const DEFAULT_TIMEOUT_MS = 20_000;
+const DEFAULT_TIMEOUT_MS = 50_000;
 
 /** Times that do not pass during a case, in milliseconds. */
 const LONG = { leaseMs: 60_000, keepMs: 600_000 };

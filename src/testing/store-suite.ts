@@ -10,7 +10,7 @@ import { listingCases } from "./store/listing.ts";
 
 const CASES: readonly StoreCaseDefinition[] = [...keepingCases, ...listingCases, ...claimingCases, ...failingCases];
 
-const DEFAULT_TIMEOUT_MS = 20_000;
+const DEFAULT_TIMEOUT_MS = 50_000;
 const DEFAULT_LEASE_MS = 15_000;
 
 /**

@@ -28,7 +28,7 @@ export interface LogSubject {
   readonly cannot?: { readonly [ability in LogAbility]?: string | undefined } | undefined;
   /**
    * Maximum duration of a case, in milliseconds.
-   * @default 20_000
+   * @default 50_000
    */
   readonly timeoutMs?: number | undefined;
 }
@@ -120,7 +120,7 @@ export async function readAll(log: ReplyLog, run: string, limit?: number): Promi
 }
 
 /** A condition that takes longer is not met, in milliseconds. */
-const MAX_WAIT_MS = 10_000;
+const MAX_WAIT_MS = 30_000;
 
 /** Resolves as soon as `isTrue` resolves with true. */
 export async function until(isTrue: () => Promise<boolean>): Promise<void> {

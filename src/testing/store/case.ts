@@ -44,7 +44,7 @@ export interface StoreSubject {
   readonly cannot?: Readonly<Partial<Record<StoreAbility, string>>>;
   /**
    * Maximum time for each case, in milliseconds.
-   * @default 20_000
+   * @default 50_000
    */
   readonly timeoutMs?: number;
 }
