@@ -7,7 +7,7 @@ import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { rolldown } from "rolldown";
 
-/** Sources that every entry shares, without those that the relay alone uses and the parts that are loaded later: schemas, recovery. */
+/** Sources that every entry shares, without those that the relay alone uses and the parts that are loaded lazily: schemas, recovery. */
 const CORE =
   /[/]src[/](?!(?:cli|credentials|dialects|embedded|models|otel|page|react|runtime|server|store|testing|web)[/]|schema[/](?!load-|schema[.]|standard-)|session[/](?:approvals|left-|load-(?:node|static)|merge-|tool-runner|turn-calls|turn-source)|stream[/](?:overlap-|recovering-)|transport[/](?:default-|fetch-network|ndjson|node-|proxy-|unsupported-)|protocols[/].+[/]|protocols[/](?:index|load-|with-))/;
 
@@ -62,7 +62,7 @@ export async function bundle(root, folder, manifest) {
     entryFileNames: "[name].js",
     chunkFileNames: "shared/[name].js",
     // The core is one file, since each file more costs half a millisecond; the part of it that pages need is another, since
-    // a bundler may keep what a file loads later, even when nothing that is used loads it.
+    // a bundler may keep what a file loads lazily, even when nothing that is used loads it.
     codeSplitting: {
       groups: [
         { name: "stream", test: (id) => CORE.test(id) && viewer.has(id), priority: 3 },

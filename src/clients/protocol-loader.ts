@@ -6,7 +6,7 @@ import type { SendOptions } from "../contract/options.ts";
 import { type CallLimits, timeoutText } from "../contract/timeouts.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import type { Clock } from "../platform/clock.ts";
-import type { LaterPart } from "../platform/later-part.ts";
+import type { LazyPart } from "../platform/lazy-part.ts";
 import { messageOf } from "../platform/text-of.ts";
 import type { Protocol } from "../protocols/protocol.ts";
 import { lacksSchemaEngine, schemaEngine } from "../schema/load-engine.ts";
@@ -76,7 +76,7 @@ export class ProtocolLoader {
     return (await this.#begin()) ?? (await parts[0]) ?? (await parts[1]);
   }
 
-  async #loadPart(part: LaterPart<unknown>): Promise<SendError | undefined> {
+  async #loadPart(part: LazyPart<unknown>): Promise<SendError | undefined> {
     try {
       await part.load();
       return undefined;

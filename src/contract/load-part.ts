@@ -1,6 +1,6 @@
 /** Loads a part of the library for a call. */
 
-import type { LaterPart } from "../platform/later-part.ts";
+import type { LazyPart } from "../platform/lazy-part.ts";
 import { messageOf } from "../platform/text-of.ts";
 import { SendError } from "./errors.ts";
 
@@ -8,7 +8,7 @@ import { SendError } from "./errors.ts";
  * Resolves when the part is loaded.
  * @throws {SendError} kind `unsupported` when it cannot be loaded
  */
-export async function loadPart(part: LaterPart<unknown>): Promise<void> {
+export async function loadPart(part: LazyPart<unknown>): Promise<void> {
   try {
     await part.load();
   } catch (cause) {

@@ -4,13 +4,13 @@
  */
 
 import type { SendOptions } from "../contract/options.ts";
-import { LaterPart } from "../platform/later-part.ts";
+import { LazyPart } from "../platform/lazy-part.ts";
 
 /**
  * The engine. Every client has loaded it before it builds a request with schemas, and a protocol of
  * `cloudllm/protocols` brings it along.
  */
-export const schemaEngine: LaterPart<typeof import("./engine.ts")> = /* @__PURE__ */ new LaterPart(
+export const schemaEngine: LazyPart<typeof import("./engine.ts")> = /* @__PURE__ */ new LazyPart(
   "The validation of schemas",
   () => import("./engine.ts"),
 );

@@ -2,10 +2,10 @@
 
 import { loadTurnSource } from "#runtime";
 import { loadPart } from "../contract/load-part.ts";
-import { LaterPart } from "../platform/later-part.ts";
+import { LazyPart } from "../platform/lazy-part.ts";
 
 /** The source. Every turn has loaded it before it sends its first request. */
-export const turnSource: LaterPart<typeof import("./turn-source.ts")> = /* @__PURE__ */ new LaterPart(
+export const turnSource: LazyPart<typeof import("./turn-source.ts")> = /* @__PURE__ */ new LazyPart(
   "The turns of sessions",
   () => loadTurnSource(),
 );

@@ -1,13 +1,13 @@
 /** The recovery of replies that break, which is loaded with the first call that has `recover`: few calls have it. */
 
 import type { SendOptions } from "../contract/options.ts";
-import { LaterPart } from "../platform/later-part.ts";
+import { LazyPart } from "../platform/lazy-part.ts";
 import type { MessageStream } from "./message-stream.ts";
 import { openStream } from "./open-stream.ts";
 import type { RecoverableCall } from "./recovering-source.ts";
 
 /** The recovery. Every client has loaded it before it opens a reply with `recover`. */
-export const recovery: LaterPart<typeof import("./recovering-source.ts")> = /* @__PURE__ */ new LaterPart(
+export const recovery: LazyPart<typeof import("./recovering-source.ts")> = /* @__PURE__ */ new LazyPart(
   "The recovery of replies",
   () => import("./recovering-source.ts"),
 );

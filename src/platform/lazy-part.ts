@@ -1,7 +1,7 @@
-/** A part of the library in a file of its own, which is loaded with the first call that needs it. */
+/** Lazy loading: a part of the library in a file of its own, which the first call that needs it loads. */
 
-/** A part that most programs never need: they do not read its file. */
-export class LaterPart<Part> {
+/** A part that is loaded lazily: a program that never needs it never reads its file. */
+export class LazyPart<Part> {
   /** Its task, as the subject of a message. */
   readonly name: string;
   readonly #load: () => Promise<Part>;
