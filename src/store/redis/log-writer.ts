@@ -1,9 +1,10 @@
 /** Writes one attempt of a run into its stream. */
 
 import type { LogEntry, LogWriter, RunEnd, RunHead, WriterState } from "../../server/log/log.ts";
-import { isRedisError, type RedisClient, type RedisReply } from "./client.ts";
+import type { RedisClient, RedisReply } from "./client.ts";
 import { attemptBehind, closingId, endFields, entryFields, itemsOf, type LogItem } from "./log-item.ts";
 import type { RedisNotifier } from "./notifier.ts";
+import { isIdTooSmall, replyNumber, replyValue } from "./reply.ts";
 
 /** The keys of a run. They share a hash tag, so that a cluster keeps them on one node. */
 export interface RunKeys {
@@ -196,22 +197,6 @@ export class RedisLogWriter implements LogWriter {
 
 function hasSnapshot(entries: readonly LogEntry[]): boolean {
   return entries.some(({ type }) => type === "snapshot");
-}
-
-/** Whether Redis has refused an id because it is not above the last one. */
-export function isIdTooSmall(reply: RedisReply | undefined): boolean {
-  return isRedisError(reply?.error) && reply.error.message.includes("equal or smaller");
-}
-
-/** Returns the value of a reply. @throws its error */
-export function replyValue(reply: RedisReply | undefined): unknown {
-  if (reply?.error) throw reply.error;
-  return reply?.value;
-}
-
-/** Returns the value of a reply with an integer: a client may be set to return a string. @throws its error */
-function replyNumber(reply: RedisReply | undefined): number {
-  return Number(replyValue(reply));
 }
 
 /** Resolves with the last item of a stream. */

@@ -6,16 +6,9 @@ import { DEFAULT_LIMIT, type LogOptions, type LogSettings, logSettingsOf } from 
 import { type RedisClient, type RedisLike, redisClientOf } from "./client.ts";
 import { keyPart } from "./key.ts";
 import { attemptBehind, closingId, endFields, itemPageOf, itemsOf } from "./log-item.ts";
-import {
-  isIdTooSmall,
-  RedisLogWriter,
-  type RunKeys,
-  replyValue,
-  type StoredHead,
-  topOf,
-  type WrittenLog,
-} from "./log-writer.ts";
+import { RedisLogWriter, type RunKeys, type StoredHead, topOf, type WrittenLog } from "./log-writer.ts";
 import { RedisNotifier } from "./notifier.ts";
+import { isIdTooSmall, replyValue } from "./reply.ts";
 
 /** The options of `redisLog`. */
 export interface RedisLogOptions extends LogOptions {
