@@ -5,6 +5,7 @@ import type { GatewayDialect } from "../../dialects/gateway/dialect.ts";
 import { Refusal } from "../../dialects/refusal.ts";
 import { maskedError, statusOf } from "../policy/masked-error.ts";
 import type { Policy } from "../policy/policy.ts";
+import { answerHeaders } from "./answer.ts";
 
 /** The rules about an answer. */
 export interface ErrorRules {
@@ -49,16 +50,6 @@ const FAILED_DEPENDENCY = 424;
 
 function gatewayStatusOf(error: unknown): number {
   return error instanceof SendError && LASTING.includes(error.kind) ? FAILED_DEPENDENCY : statusOf(error);
-}
-
-/** Returns the headers of every answer. OpenAI's libraries read the first id, Anthropic's the second. */
-export function answerHeaders(requestId: string): Readonly<Record<string, string>> {
-  return {
-    "cache-control": "no-store",
-    "x-content-type-options": "nosniff",
-    "x-request-id": requestId,
-    "request-id": requestId,
-  };
 }
 
 /** A program that waits longer than the client has waited may get an answer; coding agents wait for minutes. */

@@ -1,6 +1,7 @@
 /** The models of a gateway: which client answers for a name, and the list that programs see. */
 
 import type { ClientWrapper } from "../../contract/client.ts";
+import { Refusal } from "../../dialects/refusal.ts";
 
 /** A client under the name by which programs choose it. */
 export interface GatewayModel {
@@ -32,4 +33,10 @@ export class GatewayModels {
   find(name: string | undefined): GatewayModel | undefined {
     return this.list.find((model) => model.name === name);
   }
+}
+
+/** Returns the refusal of a name, with OpenAI's code. */
+export function unknownModel(name: string): Refusal {
+  const message = `The model \`${name}\` does not exist here. \`GET models\` lists those that do.`;
+  return new Refusal(404, "notFound", message, undefined, "model_not_found");
 }

@@ -1,0 +1,54 @@
+/** The answers of a gateway: a body, or a reply as it is written. Those to requests that fail are in `error.ts`. */
+
+import type { DialectBody } from "../../dialects/dialect.ts";
+import type { GatewayReply, GatewayWire } from "../../dialects/gateway/dialect.ts";
+import type { Feed } from "../feed/feed.ts";
+import { Viewer } from "../feed/viewer.ts";
+import { EncodedWire } from "../feed/viewer-wire.ts";
+import type { Shown } from "../http/handler.ts";
+import type { GatewayCall } from "./call.ts";
+
+/** A comment, which every library takes also as the first bytes. */
+const OPENING = ": stream\n\n";
+
+/** Returns the headers of every answer. OpenAI's libraries read the first id, Anthropic's the second. */
+export function answerHeaders(requestId: string): Readonly<Record<string, string>> {
+  return {
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    "x-request-id": requestId,
+    "request-id": requestId,
+  };
+}
+
+/** Returns an answer in one piece. */
+export function bodyAnswer({ contentType, text }: DialectBody, requestId: string): Response {
+  return new Response(text, { headers: { "content-type": contentType, ...answerHeaders(requestId) } });
+}
+
+/** The reply that an answer shows while it is written. */
+export interface ShownReply {
+  readonly feed: Feed;
+  readonly wire: GatewayWire;
+  readonly reply: GatewayReply;
+  /** The clock of the run's host. */
+  readonly now: () => number;
+}
+
+/** Returns an answer with server-sent events. */
+export function streamAnswer({ feed, wire, reply, now }: ShownReply, { dialect, id }: GatewayCall): Shown {
+  const viewer = new Viewer({
+    feed,
+    wire: new EncodedWire(feed, wire.encoder(reply)),
+    keepAlive: dialect.keepAlive,
+    opening: OPENING,
+    now,
+  });
+  const headers = {
+    ...answerHeaders(id),
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-cache, no-transform",
+    "x-accel-buffering": "no",
+  };
+  return { viewer, headers };
+}
