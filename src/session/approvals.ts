@@ -3,9 +3,8 @@
 import type { MessageChunk } from "../contract/chunk.ts";
 import type { AssistantMessage, ToolCall } from "../contract/message.ts";
 import type { Approval, Tool } from "../contract/options.ts";
-import type { SchemaResult } from "../contract/schema.ts";
 import { receivedText } from "../platform/received.ts";
-import { validate } from "../schema/schema.ts";
+import { argumentsFor } from "./tool-arguments.ts";
 
 /** Whether a call runs. `fail`: its `approve` threw. */
 export type Decision =
@@ -90,12 +89,10 @@ export class Approvals {
   }
 
   async #decisionOf(call: ToolCall, tool: Tool<unknown>): Promise<Decision> {
-    const { approve, parameters } = tool;
+    const { approve } = tool;
     if (approve === false) return DENY;
     try {
-      const validated: SchemaResult<unknown> = parameters
-        ? await validate(parameters, call.arguments, call.rawArguments)
-        : { value: call.arguments };
+      const validated = await argumentsFor(call, tool);
       if (validated.issues) return RUN; // running it gives the model what is wrong with the arguments
       if (approve === "ask") return ASK;
       const context = { signal: this.#signal, toolCallId: call.id };

@@ -4,9 +4,9 @@ import type { ToolResultChunk } from "../contract/chunk.ts";
 import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage, ToolCall, ToolMessage } from "../contract/message.ts";
 import type { Tool } from "../contract/options.ts";
-import type { SchemaResult } from "../contract/schema.ts";
 import { MAX_TIMER_MS } from "../platform/clock.ts";
-import { issuesText, validate } from "../schema/schema.ts";
+import { issuesText } from "../schema/schema.ts";
+import { argumentsFor } from "./tool-arguments.ts";
 import { isError, toolErrorText, toolResultText } from "./tool-result-text.ts";
 
 /** Notes that the tool of a call begins to run. */
@@ -79,9 +79,7 @@ async function run(
   signal: AbortSignal,
   begins: ToolBegins | undefined,
 ): Promise<ToolMessage | undefined> {
-  const validated: SchemaResult<unknown> = tool.parameters
-    ? await validate(tool.parameters, call.arguments, call.rawArguments)
-    : { value: call.arguments };
+  const validated = await argumentsFor(call, tool);
   if (validated.issues) {
     return errorResult(call, `The arguments do not match the schema of ${call.name}: ${issuesText(validated.issues)}.`);
   }

@@ -1,0 +1,24 @@
+/** The arguments of a call as its tool gets them. */
+
+import type { ToolCall } from "../contract/message.ts";
+import type { Tool } from "../contract/options.ts";
+import type { SchemaResult } from "../contract/schema.ts";
+import { validate } from "../schema/schema.ts";
+
+/**
+ * Returns the validated arguments of a call. They are a copy: the call itself goes back to its provider as the model
+ * made it, whatever a tool or its `approve` does to the arguments.
+ */
+export async function argumentsFor(call: ToolCall, { parameters }: Tool<unknown>): Promise<SchemaResult<unknown>> {
+  const own = copyOf(call.arguments);
+  return parameters ? await validate(parameters, own, call.rawArguments) : { value: own };
+}
+
+/** Any program may be a client, and its values may be more than JSON. Those that cannot be copied stay. */
+function copyOf(value: unknown): unknown {
+  try {
+    return structuredClone(value);
+  } catch {
+    return value;
+  }
+}
