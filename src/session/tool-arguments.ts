@@ -6,8 +6,8 @@ import type { SchemaResult } from "../contract/schema.ts";
 import { validate } from "../schema/schema.ts";
 
 /**
- * Returns the validated arguments of a call. They are a copy: the call itself goes back to its provider as the model
- * made it, whatever a tool or its `approve` does to the arguments.
+ * Returns the validated arguments of a call. They are a copy: a tool or its `approve` may change them, and the call
+ * still goes back to its provider as the model made it.
  */
 export async function argumentsFor(call: ToolCall, { parameters }: Tool<unknown>): Promise<SchemaResult<unknown>> {
   const own = copyOf(call.arguments);

@@ -38,9 +38,9 @@ export class TurnTimeout {
     return this.#remainingMs() <= 0;
   }
 
-  /** Returns the error of a turn that exceeded the limit. */
-  error(): SendError {
-    const message = timeoutText("The turn with its tools", "total", this.#totalMs);
+  /** Returns the error of a turn that exceeded the limit. `subject` is the part that it waited for. */
+  error(subject = "The turn with its tools"): SendError {
+    const message = timeoutText(subject, "total", this.#totalMs);
     return new SendError("timeout", message, { phase: "total", waitedMs: Math.round(this.#elapsedMs()) });
   }
 

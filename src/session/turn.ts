@@ -98,6 +98,8 @@ export class Turn<Output = unknown> {
   readonly #onToolError: SessionOptions["onToolError"];
   /** The request that was sent last. */
   #request: Fitted;
+  /** The limit of the turn, also where its one request has the same limit as its own. */
+  readonly #limit: TurnTimeout;
   readonly #caller: AbortSignal | undefined;
   readonly #leaving = new AbortController();
   readonly #onAbort = (): void => this.#leaving.abort(this.#caller?.reason);
@@ -135,7 +137,8 @@ export class Turn<Output = unknown> {
     this.#systemPrompt = conversation.state.systemPrompt;
     this.#request = conversation.requestOf(this.#systemPrompt, messages, effective);
     const totalMs = options.timeouts?.total ?? client.defaults?.timeouts?.total;
-    this.timeout = hasRunnableTool(effective) ? new TurnTimeout(totalMs, this.startedAt) : undefined;
+    this.#limit = new TurnTimeout(totalMs, this.startedAt);
+    this.timeout = hasRunnableTool(effective) ? this.#limit : undefined;
     this.#ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
@@ -275,10 +278,13 @@ export class Turn<Output = unknown> {
     this.#resolveEnded = undefined;
   }
 
-  /** Resolves when the store has the turn so far, or has failed: the `flush` of the next turn reports a failure. */
+  /**
+   * Resolves when the store has the turn so far, or has failed: the `flush` of the next turn reports a failure. A store
+   * that does not answer holds up no turn that is left, or whose limit has passed.
+   */
   async saved(): Promise<void> {
     const work = this.conversation.flush()?.catch(() => undefined);
-    if (work) await (this.signal.aborted ? withinGrace(work) : work);
+    if (work && !(await this.#isDone(work))) await withinGrace(work);
   }
 
   /** Ends a reply without a reader, as the caller's signal would. */
@@ -298,19 +304,34 @@ export class Turn<Output = unknown> {
     this.end(undefined, true);
   }
 
-  /** @throws {SendError} kind `aborted` as soon as the turn is left; `storage` when the store fails */
+  /**
+   * @throws {SendError} kind `aborted` as soon as the turn is left; `timeout` when its limit passes; `storage` when the
+   * store fails
+   */
   async #flushBefore(): Promise<void> {
     const work = this.conversation.flush();
     if (!work || this.signal.aborted) return; // the client refuses an aborted call
-    let abort: () => void = () => undefined;
-    const left = new Promise<never>((_resolve, reject) => {
-      abort = () => reject(abortError(this));
+    if (await this.#isDone(work)) return;
+    throw this.signal.aborted ? abortError(this) : this.#limit.error("The store of the session");
+  }
+
+  /** Resolves with true when the work is done, and with false when the turn is left first, or its limit passes. */
+  async #isDone(work: Promise<void>): Promise<boolean> {
+    if (this.signal.aborted || this.#caller?.aborted || this.#limit.isOver) return false;
+    let leave: () => void = () => undefined;
+    const left = new Promise<false>((resolve) => {
+      leave = () => resolve(false);
     });
-    onAbort(this.signal, abort);
+    // A turn that has ended does not listen to its caller any more.
+    onAbort(this.signal, leave);
+    onAbort(this.#caller, leave);
+    const timer = this.#limit.timer(leave);
     try {
-      await Promise.race([work, left]);
+      return await Promise.race([work.then(() => true), left]);
     } finally {
-      offAbort(this.signal, abort);
+      clearTimeout(timer);
+      offAbort(this.signal, leave);
+      offAbort(this.#caller, leave);
     }
   }
 }

@@ -1,6 +1,6 @@
 /** A store fails, breaks off or never answers: the session says so, and loses nothing that was said. */
 
-import { type LLMSession, MemoryStore, type SessionRecord } from "cloudllm";
+import { type LLMSession, MemoryStore, type SessionRecord, type TurnOptions } from "cloudllm";
 import { Gate, scriptedClient } from "cloudllm/testing";
 import { describe, expect, test } from "vitest";
 import { DONE, look, plain, reopened } from "./stored-session.ts";
@@ -213,5 +213,56 @@ describe("a store that never answers", () => {
     await expect(sent).rejects.toMatchObject({ kind: "aborted", cause: new Error("enough") });
     expect(client.calls).toEqual([]);
     expect(session).toMatchObject({ history: [], unanswered: "one" });
+  });
+
+  test("does not outlast `timeouts.total`", { timeout: 10_000 }, async () => {
+    const client = scriptedClient([DONE]);
+    const session = await reopened(new Hung(), { client });
+    const total = { timeouts: { total: 50 } };
+    await expect(session.sendMessage("one", total)).rejects.toMatchObject({
+      kind: "timeout",
+      phase: "total",
+      message:
+        "The store of the session timed out: not complete within 50 ms (`timeouts.total`). Raise the limit, or try again.",
+    });
+    expect(client.calls).toEqual([]);
+    expect(session).toMatchObject({ history: [], unanswered: "one" });
+  });
+
+  /** Takes the question, and never the end of its turn. */
+  class HungAtTheEnd extends MemoryStore {
+    readonly #asked = new Gate();
+    readonly asked = this.#asked.reached;
+    override append(id: string, records: readonly SessionRecord[]): Promise<void> {
+      const isEnd = records.some(({ type }) => type === "end");
+      return isEnd ? this.#asked.pass() : super.append(id, records);
+    }
+  }
+
+  describe.each<[what: string, options: TurnOptions]>([
+    ["a reply", {}],
+    ["a turn with tools", { tools: [look] }],
+  ])("when %s is complete", (_what, more) => {
+    const whole = { content: "It is done.", finishReason: "stop" };
+
+    test.each<[ways: string, send: (session: LLMSession, options: TurnOptions) => Promise<unknown>]>([
+      ["sendMessage", (session, options) => session.sendMessage("one", options)],
+      ["a stream", async (session, options) => (await session.sendMessageStream("one", options)).finalMessage()],
+    ])(
+      "withholds it neither from the caller's signal nor beyond `timeouts.total`: %s",
+      { timeout: 10_000 },
+      async (_way, send) => {
+        const store = new HungAtTheEnd();
+        const aborted = await reopened(store, { client: scriptedClient([DONE]) });
+        const abort = new AbortController();
+        const sent = send(aborted, { ...more, signal: abort.signal });
+        await store.asked;
+        abort.abort();
+        expect(await sent).toMatchObject(whole);
+        const limited = await reopened(new HungAtTheEnd(), { client: scriptedClient([DONE]) });
+        expect(await send(limited, { ...more, timeouts: { total: 500 } })).toMatchObject(whole);
+        expect(limited.history).toHaveLength(2);
+      },
+    );
   });
 });
