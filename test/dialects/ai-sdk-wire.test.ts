@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { AiSdkEncoder } from "../../src/dialects/ai-sdk/encoder.ts";
 import { withoutRewinds } from "../../src/dialects/without-rewinds.ts";
 import type { AssistantMessage, MessageChunk } from "../../src/index.ts";
+import { aiSdkVersions, textOf, useAiSdk } from "../support/ai-sdk.ts";
 import { partsIn, shownText, wireFaults } from "../support/ai-sdk-wire.ts";
 import { chunk, text } from "../support/chunks-client.ts";
 import { message } from "../support/exposed.ts";
@@ -92,6 +93,42 @@ test("every reply is a stream that each version accepts, and leaves nothing unfi
       expect(shownText(stream, "reasoning")).toBe(thinking);
     }),
     { numRuns: 1_000 },
+  );
+});
+
+describe.each(aiSdkVersions)("ai $title", (version) => {
+  const { scene, open } = useAiSdk(version);
+
+  scene(
+    "shows every reply as it is, whatever it is, and nothing of it as unfinished",
+    { timeout: 60_000 },
+    async () => {
+      const ends = fc.constantFrom<End>("complete", "stopped", "failed", "away");
+      await fc.assert(
+        fc.asyncProperty(fc.array(anyChunk, { maxLength: 25 }), ends, async (given, how) => {
+          const chunks = withCalls(given);
+          const stream = orderly(chunks, how);
+          const answer = stream.replaceAll("\n\n", "\n\n: keep-alive\n\n");
+          const page = await open({ url: "http://relay.test/chat", answer: `: keep-alive\n\n${answer}` });
+          const { status, error, messages } = await page.call("sendMessage", { text: "Hi" });
+          const isError = how === "failed" || how === "away";
+          const last = partsIn(stream).at(-1);
+          expect([status, error]).toEqual(isError ? ["error", last?.errorText] : ["ready", undefined]);
+          const [, reply] = messages;
+          expect(textOf(reply)).toBe(shownText(stream));
+          const parts = reply?.parts ?? [];
+          const thinking = parts.map((part) => (part.type === "reasoning" ? String(part.text) : "")).join("");
+          expect(thinking).toBe(shownText(stream, "reasoning"));
+          // A reply that continues elsewhere may be in the middle of a call.
+          const unfinished = parts.filter(({ state }) => /streaming|input-available/.test(String(state)));
+          if (how !== "away") expect(unfinished).toEqual([]);
+          const sources = (all: readonly { readonly type: string }[]) =>
+            all.filter(({ type }) => /^source|file/.test(type));
+          expect(sources(parts)).toHaveLength(sources(partsIn(stream)).length);
+        }),
+        { numRuns: 100 },
+      );
+    },
   );
 });
 

@@ -34,6 +34,7 @@ export interface PageOptions {
   readonly again?: readonly ("results" | "approvals")[];
   readonly guide?: boolean;
   readonly body?: object;
+  readonly answer?: string;
   /** In React: whether the page resumes a reply when it opens. */
   readonly resume?: boolean;
 }

@@ -6,6 +6,8 @@
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
+const EVENTS = { "content-type": "text/event-stream" };
+
 /** The chats of one version. Everything that goes in and out is JSON. */
 export async function pagesOf(name) {
   const ai = await import(name);
@@ -59,9 +61,9 @@ export async function pagesOf(name) {
   return {
     /**
      * Opens a page. `outputs`: the results of tools that run in it. `again`: after what it sends by itself. `guide`:
-     * it sends its last message only.
+     * it sends its last message only. `answer`: the body of each response, in the place of a server's.
      */
-    open({ url, id, messages = [], outputs = {}, again, guide, body }) {
+    open({ url, id, messages = [], outputs = {}, again, guide, body, answer }) {
       const state = new PageState(messages);
       const facts = { finishes: [], toolCalls: [], data: [] };
       const chat = new PageChat(
@@ -71,6 +73,7 @@ export async function pagesOf(name) {
           transport: new ai.DefaultChatTransport({
             api: url,
             ...(body && { body }),
+            ...(answer !== undefined && { fetch: async () => new Response(answer, { headers: EVENTS }) }),
             ...(guide && {
               prepareSendMessagesRequest: ({ id: chatId, messages: all, trigger, messageId }) => ({
                 body: { id: chatId, message: all.at(-1), trigger, messageId },

@@ -48,6 +48,8 @@ export function wireFaults(stream: string): readonly string[] {
   const parts = partsIn(stream);
   const open = new Set<unknown>();
   const calls = new Map<unknown, string>();
+  const steps = new Map<unknown, number>();
+  let step = 0;
   for (const [index, part] of parts.entries()) {
     faults.push(...fieldFaults(part));
     const { type, id, toolCallId, finishReason } = part;
@@ -61,6 +63,9 @@ export function wireFaults(stream: string): readonly string[] {
     if (type === "tool-input-delta" && calls.get(toolCallId) !== "input") faults.push("arguments of no call");
     if (type.startsWith("tool-output") && !calls.has(toolCallId)) faults.push("a result of no call");
     if (String(calls.get(toolCallId)).startsWith("tool-output")) faults.push("a call of an id that is taken");
+    if (type === "start-step") step++;
+    if (type.startsWith("tool-input") && (steps.get(toolCallId) ?? step) !== step) faults.push("a call in two steps");
+    if (type === "tool-input-start") steps.set(toolCallId, step);
     if (type === "tool-input-start") calls.set(toolCallId, "input");
     if (/^tool-(?:input-(?:available|error)|output)/.test(type)) calls.set(toolCallId, type);
   }

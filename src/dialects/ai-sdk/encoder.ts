@@ -240,6 +240,7 @@ export class AiSdkEncoder implements ReplyEncoder {
   }
 
   #beginStep(): void {
+    this.#send(...this.#calls.endInput());
     if (this.#stepPhase === "answered") this.#send({ type: "finish-step" });
     this.#send({ type: "start-step" });
     this.#stepPhase = "begun";

@@ -15,7 +15,7 @@ interface ShownCall {
 }
 
 /** Front ends show this sentence. */
-const CUT_CALL = "The reply ended before this call was complete.";
+const CUT_CALL = "This call was not completed.";
 
 /** Collects the calls of one reply by the ids that the viewer shows. */
 export class ShownCalls {
@@ -76,17 +76,27 @@ export class ShownCalls {
   }
 
   /**
+   * Ends the calls whose arguments are not complete, and returns the parts for that. Front ends look for such a call in
+   * the current step only.
+   */
+  endInput(): readonly UiChunk[] {
+    const parts: UiChunk[] = [];
+    for (const [toolCallId, call] of this.#calls) {
+      if (call.state !== "input" && call.state !== "discarded") continue;
+      call.state = "answered";
+      parts.push({ type: "tool-input-error", toolCallId, toolName: call.name, input: null, errorText: CUT_CALL });
+    }
+    return parts;
+  }
+
+  /**
    * Returns the parts that end the calls without a result.
    * @param resultOf returns the part for a call that waits; `undefined` for one that stays open
    */
   endsOfOpen(resultOf: (shownId: string) => UiChunk | undefined): readonly UiChunk[] {
-    const parts: UiChunk[] = [];
-    for (const [toolCallId, { name, state }] of this.#calls) {
-      if (state === "answered" || state === "left") continue;
-      const part: UiChunk | undefined =
-        state === "waiting"
-          ? resultOf(toolCallId)
-          : { type: "tool-input-error", toolCallId, toolName: name, input: null, errorText: CUT_CALL };
+    const parts = [...this.endInput()];
+    for (const [toolCallId, { state }] of this.#calls) {
+      const part = state === "waiting" ? resultOf(toolCallId) : undefined;
       if (part) parts.push(part);
     }
     return parts;
