@@ -3,19 +3,17 @@
 import type { ClientWrapper, TypedClient } from "../contract/client.ts";
 import type { SendErrorKind } from "../contract/error-kind.ts";
 import type { SendError } from "../contract/errors.ts";
-import { loadPart } from "../contract/load-part.ts";
 import type { Message } from "../contract/message.ts";
 import { checkSettings, type Fault, isBetween, isFunction } from "../contract/option-faults.ts";
 import type { Recovery, SendOptions } from "../contract/options.ts";
 import { isRecovery } from "../contract/validate.ts";
 import { systemClock } from "../platform/clock.ts";
 import { hasFields } from "../platform/json-object.ts";
-import { lacksRecovery, openRecovering, recovery } from "../stream/load-recovery.ts";
 import { clientOf, openStream } from "../stream/open-stream.ts";
-import type { RecoverableCall } from "../stream/recovering-source.ts";
 import { Circuit, type CircuitOptions } from "./circuit-breaker.ts";
-import type { Race, RaceRules } from "./race.ts";
-import { askComplete, askStreamed, checkedClients, countingBy, jointDefaults, raceOf } from "./race-client.ts";
+import { openRecoverable } from "./fallback-recovery.ts";
+import { type FallbackMembers, fallbackRules } from "./fallback-rules.ts";
+import { checkedClients, countingBy, jointDefaults, raceOf } from "./race-client.ts";
 
 /** When the next client is asked. */
 export interface FallbackOptions {
@@ -52,19 +50,6 @@ const OPTION_FAULTS: { readonly [Name in keyof FallbackOptions]-?: Fault } = {
   circuit: (value) => (value === false || hasFields(value) ? undefined : "must be an object of settings or false"),
 };
 
-/**
- * Failures that say something about the client, and not about one caller's request or key: they count for its circuit.
- */
-const CLIENT_FAULTS: readonly SendErrorKind[] = [
-  "server",
-  "overloaded",
-  "network",
-  "timeout",
-  "truncated",
-  "protocol",
-  "rateLimit",
-];
-
 /** Failures that belong to the request, not to the client. */
 const REQUEST_FAULTS: readonly SendErrorKind[] = [
   "aborted",
@@ -96,122 +81,38 @@ const REQUEST_FAULTS: readonly SendErrorKind[] = [
 export function fallback(clients: readonly ClientWrapper[], options: FallbackOptions = {}): TypedClient {
   const list = checkedClients(clients);
   checkSettings(options, OPTION_FAULTS);
-  const { shouldFallBack: asked = fallsBackByDefault, firstChunkWithinMs, circuit = {} } = options;
-  const circuits = new Map(list.map((client) => [client, circuit && new Circuit(circuit)]));
-  const now = systemClock();
-  const { provider, model } = list[0];
-
-  function shouldFallBack(error: SendError): boolean {
-    try {
-      return asked(error);
-    } catch {
-      return false;
-    }
-  }
-
-  /** Returns how long until a client may be asked, in milliseconds. */
-  function waitMsFor(client: ClientWrapper): number {
-    const own = circuits.get(client);
-    return own ? own.waitMs(now()) : 0;
-  }
-
-  /** Asks the clients in the given order. */
-  function rulesFor(
-    order: readonly ClientWrapper[],
-    streamed: boolean,
-    mayGoOn: (error: SendError) => boolean = () => false,
-  ): RaceRules {
-    const waiting = [...order];
-    const last = order.at(-1);
-    const trials = new Set<ClientWrapper>();
-    return {
-      ask: streamed ? askStreamed : askComplete,
-      slow: "drop",
-      startsNext: shouldFallBack,
-      next() {
-        for (let client = waiting.shift(); client; client = waiting.shift()) {
-          const own = circuits.get(client);
-          const way = own ? own.enter(now()) : "closed";
-          if (way === "trial") trials.add(client);
-          if (way) return client;
-        }
-        return undefined;
-      },
-      hasIdle(error, hasWinner) {
-        if (hasWinner) return mayGoOn(error);
-        return shouldFallBack(error) && waiting.some((client) => waitMsFor(client) === 0);
-      },
-      patienceMs: (client) => (streamed && client !== last ? firstChunkWithinMs : undefined),
-      report(client, result) {
-        const own = circuits.get(client);
-        if (!own) return;
-        // A client that begins well may yet break off; one whose caller left has done its part.
-        if (result.status === "first") return;
-        const wasTrial = trials.delete(client);
-        if (result.status === "done") own.succeeded();
-        else if ("error" in result && isClientFault(result.error)) own.failed(now(), wasTrial);
-        else own.abandoned(wasTrial);
-      },
-      retryAfterMs: () => Math.min(...list.map(waitMsFor)),
-    };
-  }
-
-  /** All other clients come first when a reply is to be continued. */
-  async function recovering<Output>(
-    given: readonly Message[],
-    its: SendOptions<Output> & { readonly recover: Recovery },
-  ) {
-    const startedAt = now();
-    const messages = Array.isArray(given) ? [...given] : given; // a copy: the caller may change its own meanwhile
-    if (lacksRecovery(its)) await loadPart(recovery);
-    let recovered = 0;
-    let race: Race | undefined;
-    const others = () => list.filter((client) => client !== race?.winner);
-    const mayGoOn = (error: SendError): boolean =>
-      shouldFallBack(error) && recovered < list.length - 1 && others().some((client) => waitMsFor(client) === 0);
-    const opened = (more: readonly Message[], theirs: SendOptions, order: readonly ClientWrapper[]) => {
-      const opening = raceOf(more, theirs, rulesFor(order, true, mayGoOn));
-      return openStream(opening).then((stream) => {
-        race = opening;
-        return stream;
-      });
-    };
-    const first = await opened(messages, its, list);
-    const call: RecoverableCall = {
-      messages,
-      options: its,
-      open(more, theirs) {
-        recovered++;
-        return opened(more, theirs, others());
-      },
-      delayMs: (error) => (mayGoOn(error) ? 0 : undefined),
-      now,
-      startedAt,
-    };
-    return openRecovering<Output>(call, first);
-  }
-
+  const { shouldFallBack = fallsBackByDefault, firstChunkWithinMs, circuit = {} } = options;
+  const members: FallbackMembers = {
+    clients: list,
+    circuits: new Map(list.map((client) => [client, circuit && new Circuit(circuit)])),
+    firstChunkWithinMs,
+    shouldFallBack: falseWhenThrown(shouldFallBack),
+    now: systemClock(),
+  };
+  const [{ provider, model }] = list;
   const wrapper = clientOf({
     provider,
     model,
     defaults: jointDefaults(list),
     open<Output>(messages: readonly Message[], its: SendOptions<Output>, streamed: boolean) {
       const { recover = options.recover } = its;
-      if (recover) return recovering(messages, { ...its, recover });
-      return openStream<Output>(raceOf(messages, its, rulesFor(list, streamed)));
+      if (recover) return openRecoverable(members, messages, { ...its, recover });
+      return openStream<Output>(raceOf(messages, its, fallbackRules(members, { order: list, streamed })));
     },
   });
   return countingBy(list[0], wrapper);
 }
 
-/**
- * `total` is the caller's limit, and includes the caller's own pauses. A call of which nothing was sent says nothing,
- * such as one that a `rateLimit` within the fallback has refused.
- */
-function isClientFault({ kind, phase, attempts }: SendError): boolean {
-  return CLIENT_FAULTS.includes(kind) && phase !== "total" && attempts?.length !== 0;
-}
-
 function fallsBackByDefault({ kind }: SendError): boolean {
   return !REQUEST_FAULTS.includes(kind);
+}
+
+function falseWhenThrown(decide: (error: SendError) => boolean): (error: SendError) => boolean {
+  return (error) => {
+    try {
+      return decide(error);
+    } catch {
+      return false;
+    }
+  };
 }
