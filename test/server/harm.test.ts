@@ -241,6 +241,50 @@ test("a log that another program has locked for longer than a lease, and that ca
     expect([text, events.at(-1)?.type]).toEqual(["Half and the rest", "complete"]);
 });
 
+test("a log that can be read and takes no write, whose writer is dead, leaves no viewer waiting for ever", async () => {
+  const log = memoryLog({ leaseMs: 15_000 });
+  const cut = killable(log);
+  const client = scriptedClient([{ steps: [{ text: "Half " }, { pause: new Gate() }] }]);
+  const first = createRelay({ client, authorize, log: cut.log, onError });
+  const refuse = (): never => {
+    throw new Error("OOM command not allowed when used memory > 'maxmemory'.");
+  };
+  const full = logWith(log, { markViewed: refuse, seal: refuse });
+  const second = createRelay({ client: scriptedClient([]), authorize, log: full, onError });
+  const run = runId();
+  const here = watch(await first.handle(post({ run, messages })));
+  await vi.advanceTimersByTimeAsync(1_000);
+  const there = watch(await second.handle(get(`${run}/stream`)));
+  cut.kill();
+  await vi.advanceTimersByTimeAsync(70_000);
+  expect(there.events.at(-1)?.type).not.toBe("failed"); // the log may yet take writes
+  await vi.advanceTimersByTimeAsync(30_000);
+  const error = { kind: "truncated", code: "producerLost", partial: { content: "Half " } };
+  expect(there.events.at(-1)).toMatchObject({ type: "failed", error });
+  await here.leave();
+});
+
+test("a message to a chat right after its log was away does not cut the reply that is under way elsewhere", async () => {
+  const log = memoryLog({ leaseMs: 15_000 });
+  const cut = killable(log);
+  const gate = new Gate();
+  const client = scriptedClient([{ steps: [{ text: "Half " }, { pause: gate }, { text: "and the rest" }] }]);
+  const first = createRelay({ client, authorize, log: cut.log, onError });
+  const second = createRelay({ client: scriptedClient([{ text: "More" }]), authorize, log, onError });
+  const viewer = watch(await first.handle(post({ run: runId(), chat: "c", messages })));
+  await vi.advanceTimersByTimeAsync(1_000);
+  cut.kill();
+  await vi.advanceTimersByTimeAsync(20_000);
+  const answer = second.handle(post({ run: runId(), chat: "c", messages }));
+  await vi.advanceTimersByTimeAsync(100);
+  cut.wake(); // its writer tries again each second
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect((await answer).status).toBe(409);
+  gate.open();
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect([viewer.text, viewer.events.at(-1)?.type]).toEqual(["Half and the rest", "complete"]);
+});
+
 describe("a log that never answers", () => {
   const waiting: ReplyScript = { steps: [{ text: "on and " }, { pause: new Gate() }, { text: "on" }] };
 

@@ -38,7 +38,7 @@ const VIEWED_MS = 10_000;
 /** A write that takes longer has waited, perhaps for a lock, and so has the writer's renewal, in milliseconds. */
 const MAX_WRITE_MS = 1_000;
 
-/** A log that fails for longer ends the run for the viewers of this process, in milliseconds. */
+/** A log that takes no reads, or no writes, for longer ends the run for the viewers of this process, in milliseconds. */
 const MAX_AWAY_MS = 60_000;
 
 /** A run that has been taken over so often is sealed. */
@@ -61,6 +61,8 @@ export class LogFollower {
    * and comes back in a moment.
    */
   #unsureUntil = Number.NEGATIVE_INFINITY;
+  /** No process holds the lease, and the log has taken no write since. */
+  #readOnlySince: number | undefined;
   /** The next attempt to try, when a take-over found another number. */
   #attempt = 2;
   #awaySince: number | undefined;
@@ -125,11 +127,12 @@ export class LogFollower {
     if (end) return true;
     if (isOwned || entries.length > 0) {
       this.#unownedSince = undefined;
+      this.#readOnlySince = undefined;
       this.#attempt = 2;
       return false;
     }
     const { now } = this.#parts;
-    if (now() < this.#unsureUntil) return false;
+    if (now() < this.#unsureUntil) return this.#isReadOnlyForLong();
     if (this.#unownedSince !== undefined) return now() - this.#unownedSince >= SECOND_LOOK_MS && this.#writerDied();
     if (await this.#takesWrites()) this.#unownedSince = now();
     return false;
@@ -143,12 +146,27 @@ export class LogFollower {
       () => now() - askedAt < MAX_WRITE_MS,
       () => false,
     );
-    if (!isTaken) this.#unsureUntil = now() + log.leaseMs;
+    if (isTaken) this.#readOnlySince = undefined;
+    else this.#notTaken();
     return isTaken;
   }
 
+  #notTaken(): void {
+    const now = this.#parts.now();
+    this.#unsureUntil = now + this.#parts.log.leaseMs;
+    this.#readOnlySince ??= now;
+  }
+
+  /** Ends the run for the viewers of this process when nobody could take it over for long. The log keeps it. */
+  #isReadOnlyForLong(): boolean {
+    const since = this.#readOnlySince;
+    if (since === undefined || this.#parts.now() - since < MAX_AWAY_MS) return false;
+    this.feed.finish(lostEnd(this.head, this.feed.entries));
+    return true;
+  }
+
   async #writerDied(): Promise<boolean> {
-    const { log, head, takeOver, now } = this.#parts;
+    const { log, head, takeOver } = this.#parts;
     this.#unownedSince = undefined;
     const attempt = Math.max(this.#attempt, (positionOf(this.#last ?? "1-0")?.attempt ?? 1) + 1);
     try {
@@ -166,8 +184,8 @@ export class LogFollower {
         }
       }
     } catch {
-      this.#unsureUntil = now() + log.leaseMs;
-      return false; // tried again later
+      this.#notTaken(); // tried again after a lease
+      return false;
     }
   }
 

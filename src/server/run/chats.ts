@@ -10,6 +10,9 @@ import type { Runs } from "./runs.ts";
 const STOP_MS = 5_000;
 const POLL_MS = 50;
 
+/** A run without a lease is dead when it has none after so long, in milliseconds: its writer tries again each second. */
+const SECOND_LOOK_MS = 1_500;
+
 /** A log that does not answer for so long has failed, in milliseconds. */
 const PATIENCE_MS = 1_000;
 
@@ -68,9 +71,7 @@ export class Chats {
     await this.#log.requestStop(id);
     for (let waited = 0; waited < withinMs; waited += POLL_MS) {
       if (!(await this.#isActive(id))) return true;
-      await new Promise((resolve) => {
-        setTimeout(resolve, POLL_MS);
-      });
+      await sleep(POLL_MS);
     }
     return false;
   }
@@ -84,11 +85,24 @@ export class Chats {
   async #isActive(id: string): Promise<boolean> {
     const run = this.#runs.run(id);
     if (run) return !run.isOver;
+    // A log that was away has lost the lease of a writer that lives.
+    const isOwned = (await this.#isOwned(id)) ?? (await sleep(SECOND_LOOK_MS).then(() => this.#isOwned(id)));
+    if (isOwned === undefined) await sealLost(this.#log, id);
+    return isOwned ?? false;
+  }
+
+  /** Resolves with true for a run that its writer holds, and false for one that is over; else with `undefined`. */
+  async #isOwned(id: string): Promise<boolean | undefined> {
     const page = await this.#log.read(id, BEHIND_ALL, 1);
     if (!page || page.end) return false;
-    if (!page.isOwned) await sealLost(this.#log, id);
-    return page.isOwned;
+    return page.isOwned || undefined;
   }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
 }
 
 function busy(): Refusal {
