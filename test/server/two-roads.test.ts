@@ -1,6 +1,13 @@
 /** `toNode` answers a relay's requests without a `Request` and a `Response`. A client must see no difference. */
 
-import { Agent, createServer, type IncomingMessage, request as nodeRequest, type RequestListener } from "node:http";
+import {
+  Agent,
+  createServer,
+  type IncomingMessage,
+  request as nodeRequest,
+  type RequestListener,
+  type ServerResponse,
+} from "node:http";
 import { connect as connect2, createServer as createServer2 } from "node:http2";
 import { type AddressInfo, connect as connectSocket, type Socket } from "node:net";
 import { afterEach, describe, expect, test, vi } from "vitest";
@@ -178,6 +185,37 @@ test("a response that the server has ended, as at a timeout, gets no frame behin
 
 describe.each(ROADS)("on the %s road", (_road, road) => {
   const posted = { method: "POST", headers: JSON_TYPE, body: JSON.stringify(START) };
+
+  test("frames stay in order while a middleware corks the response, and when it uncorks it", async () => {
+    const log = memoryLog();
+    const [longIsOut, isUncorked] = [new Gate(), new Gate()];
+    const long = "long ".repeat(4_000); // it is sent as bytes, and the short ones as text
+    const steps = [{ text: long }, { pause: longIsOut }, { text: "two " }, { pause: isUncorked }, { text: "three." }];
+    const listener = road(relayOf({ log, client: scriptedClient(() => ({ steps })) }));
+    let corked: ServerResponse | undefined;
+    const origin = await listen((request, response) => {
+      response.cork();
+      corked = response;
+      listener(request, response);
+    });
+    const answer = fetch(origin, posted).then((response) => response.text());
+    await vi.waitFor(() => expect(corked?.writableLength).toBeGreaterThan(long.length));
+    longIsOut.open();
+    await vi.waitFor(async () => expect(JSON.stringify(await log.read(RUN))).toContain("two ")); // viewers have it before
+    corked?.uncork();
+    isUncorked.open();
+    const ids = [...(await answer).matchAll(/^id: (.*)$/gm)].map(([, id]) => id);
+    expect([ids[0], ids.at(-1), ids]).toEqual(["1-1", "end", [...ids].sort()]);
+  });
+
+  test("a reply that ends while a middleware corks its response is complete", async () => {
+    const listener = road(relayOf());
+    const origin = await listen((request, response) => {
+      response.cork();
+      listener(request, response);
+    });
+    expect(await (await fetch(origin, posted)).text()).toMatch(/"One two three\.".*^id: end$/ms);
+  });
 
   test("a page that leaves ends a run that nobody keeps", async () => {
     const client = scriptedClient([{ steps: [{ text: "One " }, { pause: new Gate() }] }]);

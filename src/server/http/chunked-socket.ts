@@ -20,6 +20,8 @@ export interface ChunkedResponse {
   readonly chunkedEncoding?: boolean;
   /** Absent before the response has its turn on the connection. */
   readonly socket?: NodeSocket | null;
+  /** How often it was corked, without an `uncork` yet: what is written to it waits. */
+  readonly writableCorked?: number;
   write(content: string | Uint8Array): boolean;
 }
 
@@ -33,7 +35,8 @@ interface Runtime {
 /**
  * Returns the socket of a response whose body is sent in chunks (HTTP/1.1). Returns `undefined` where only the response
  * itself knows how: before its turn on the connection, with another protocol or runtime, and where a middleware has put
- * its own `write` in front, such as one that compresses.
+ * its own `write` in front, such as one that compresses. A response that is corked keeps bytes of its own back, which
+ * the socket's would overtake: see `isCorked`.
  */
 export function socketOf(response: ChunkedResponse): NodeSocket | undefined {
   if (response.chunkedEncoding !== true || !response.socket?.writable) return undefined;
@@ -41,4 +44,9 @@ export function socketOf(response: ChunkedResponse): NodeSocket | undefined {
   if (Bun !== undefined || Deno !== undefined) return undefined;
   const write: unknown = process?.getBuiltinModule?.("node:http").OutgoingMessage.prototype.write;
   return response.write === write ? response.socket : undefined;
+}
+
+/** Returns whether a response keeps back what is written to it. */
+export function isCorked({ writableCorked = 0 }: ChunkedResponse): boolean {
+  return writableCorked > 0;
 }

@@ -5,7 +5,7 @@
 
 import type { Frame } from "../feed/frame.ts";
 import type { Viewer } from "../feed/viewer.ts";
-import { type ChunkedResponse, type NodeSocket, socketOf } from "./chunked-socket.ts";
+import { type ChunkedResponse, isCorked, type NodeSocket, socketOf } from "./chunked-socket.ts";
 import { type Answer, type Asked, answeringOf, isShown } from "./handler.ts";
 import { type Listener, NodeAsked, type NodeRequest } from "./node-request.ts";
 
@@ -21,6 +21,7 @@ export interface NodeResponse extends ChunkedResponse {
   setHeader(name: string, value: string | readonly string[]): unknown;
   writeHead(status: number): unknown;
   flushHeaders?(): void;
+  uncork?(): void;
   end(): unknown;
   destroy(): unknown;
   on(event: string, listener: Listener): unknown;
@@ -139,7 +140,7 @@ function show(viewer: Viewer, response: NodeResponse): void {
     if (response.writableEnded) return false; // by a timeout of the server: the connection is the next response's
     socket ??= socketOf(response);
     const chunk = socket && frame.chunk;
-    if (!socket || !chunk) return response.write(frame.content); // it has an event of its own when it is drained
+    if (!socket || !chunk || isCorked(response)) return response.write(frame.content); // it has an event of its own when it is drained
     if (!socket.writable) return false;
     const takesMore = socket.write(chunk.text, chunk.encoding);
     if (!takesMore) socket.once("drain", pull);
@@ -154,7 +155,7 @@ function show(viewer: Viewer, response: NodeResponse): void {
     enqueue(frame) {
       if (write(frame)) pull();
     },
-    close: () => response.end(),
+    close: () => end(response),
     error: () => response.destroy(),
   });
 }
@@ -170,6 +171,12 @@ async function pipe(body: ReadableStream<Uint8Array>, response: NodeResponse, go
     if (!response.write(value)) await drained(response, gone);
   }
   gone.removeEventListener("abort", cancel);
+  end(response);
+}
+
+/** Node 24 loses what a response keeps back that ends while it is corked. */
+function end(response: NodeResponse): void {
+  for (let corks = response.writableCorked ?? 0; corks > 0; corks--) response.uncork?.();
   response.end();
 }
 
