@@ -2,7 +2,10 @@
 
 import type { RequestLine, Route } from "./dialect.ts";
 import { isChatId } from "./ids.ts";
-import { badRequest, notFound, Refusal } from "./refusal.ts";
+import { badRequest, methodNotAllowed, notFound } from "./refusal.ts";
+
+/** The methods of the relay, as the header `Allow` lists them. */
+export const METHODS = "GET, POST, DELETE, OPTIONS";
 
 /**
  * Reads the route from the end of the path: `POST …/`, `GET …/`, `GET …/:chat/stream`, `POST …/:chat/stop`, and `GET`
@@ -27,7 +30,7 @@ export function routeOf({ method, url }: Pick<RequestLine, "method" | "url">, mo
   }
   const isGet = method === "GET";
   if (!isGet && method !== "DELETE") {
-    throw new Refusal(405, "invalidRequest", "The relay takes GET, POST, DELETE and OPTIONS.");
+    throw methodNotAllowed("The relay takes GET, POST, DELETE and OPTIONS.", METHODS);
   }
   const isList = mount === undefined ? pathname.endsWith("/") || searchParams.has("cursor") : segments.length === 0;
   if (isGet && isList) return { name: "list" };

@@ -27,7 +27,7 @@ import { checkedStartOf, stopRequestOf } from "./request/start-request.ts";
 import { scopedChat } from "./run/reply-source.ts";
 import { RunHost } from "./run/run-host.ts";
 
-/** A reply that is slow to stop is asked for again after so long, in milliseconds. */
+/** A request that is refused for a moment only may come again after so long, in milliseconds. */
 const RETRY_MS = 1_000;
 
 /** The server of replies. Its functions need no `this`. */
@@ -274,10 +274,13 @@ class RelayServer {
     const { sessions, log } = this.#settings;
     if (!sessions) throw notFound();
     const { store } = sessions;
-    if (!store.delete) throw new Refusal(405, "unsupported", "The relay's store cannot delete conversations.");
+    if (!store.delete) {
+      const message = "The relay's store cannot delete conversations.";
+      throw new Refusal(405, "unsupported", message, { allow: "GET, POST, OPTIONS" });
+    }
     const run = await this.#host.lastRunOf(chat, caller);
     if (run !== undefined && !(await this.#host.stop(run, caller, chat))) {
-      throw new Refusal(409, "busy", "The chat's reply does not end. Try again.", RETRY_MS);
+      throw new Refusal(409, "busy", "The chat's reply does not end. Try again.", { retryAfterMs: RETRY_MS });
     }
     await store.delete(scopedChat(caller, chat));
     if (run !== undefined) await log.delete(run);
@@ -287,7 +290,9 @@ class RelayServer {
   #show({ feed, chat, after, encoder, history }: Showing, { dialect, id }: Call): Shown {
     const { viewersPerRun } = this.#settings.policy.limits;
     if (feed.readers.size >= viewersPerRun) {
-      throw new Refusal(429, "rateLimit", `At most ${viewersPerRun} connections may watch a reply.`, 1_000);
+      throw new Refusal(429, "rateLimit", `At most ${viewersPerRun} connections may watch a reply.`, {
+        retryAfterMs: RETRY_MS,
+      });
     }
     const { run, messageId, before } = feed;
     const wire = encoder

@@ -250,7 +250,7 @@ describe("a failure", () => {
   });
 
   test("a refusal says its own sentence, and when to come back", () => {
-    const busy = errorResponse(new Refusal(429, "rateLimit", "Too many.", 2_000), rules);
+    const busy = errorResponse(new Refusal(429, "rateLimit", "Too many.", { retryAfterMs: 2_000 }), rules);
     expect([busy.status, busy.headers.get("retry-after")]).toEqual([429, "2"]);
     expect(maskedError(notFound(), rules)).toEqual({
       kind: "notFound",

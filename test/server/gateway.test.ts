@@ -168,6 +168,21 @@ describe("which model answers", () => {
     },
   );
 
+  test.each(["/v1/models", "/v1/models/gpt-6", "/v1/embeddings"])("HEAD %s has the head of GET", async (path) => {
+    const { handle } = testGateway([]);
+    const heads = [];
+    for (const method of ["GET", "HEAD"]) {
+      const request = new Request(`http://gateway.test${path}`, {
+        method,
+        headers: { authorization: `Bearer ${KEY}` },
+      });
+      const { status, headers, body } = await handle(request);
+      heads.push([status, headers.get("content-type")]);
+      if (method === "HEAD") expect(body).toBeNull();
+    }
+    expect(heads[1]).toEqual(heads[0]);
+  });
+
   test("only its own path is the gateway's", async () => {
     const { handle } = testGateway([], { path: "/llm" });
     const headers = { authorization: `Bearer ${KEY}` };

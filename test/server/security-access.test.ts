@@ -204,6 +204,12 @@ describe("addresses", () => {
     expect(client.calls).toEqual([]);
   });
 
+  test.each(["PUT", "PATCH", "HEAD"])("%s is refused with the methods that are answered", async (method) => {
+    const { relay } = relayOf();
+    const refused = await relay.handle(urls("/chat/a", method));
+    expect([refused.status, refused.headers.get("allow")]).toEqual([405, "GET, POST, DELETE, OPTIONS"]);
+  });
+
   test("a chat named as a property of every object is a chat like another", async () => {
     const { relay } = relayOf();
     for (const chat of ["__proto__", "constructor", "toString"]) {

@@ -38,7 +38,7 @@ const VIEWED_MS = 10_000;
 /** A write that takes longer has waited, perhaps for a lock, and so has the writer's renewal, in milliseconds. */
 const MAX_WRITE_MS = 1_000;
 
-/** A log that takes no reads, or no writes, for longer ends the run for the viewers of this process, in milliseconds. */
+/** A log that takes no read or no write for longer ends the run for viewers of this process, in milliseconds. */
 const MAX_AWAY_MS = 60_000;
 
 /** A run that has been taken over so often is sealed. */
@@ -157,7 +157,7 @@ export class LogFollower {
     this.#readOnlySince ??= now;
   }
 
-  /** Ends the run for the viewers of this process when nobody could take it over for long. The log keeps it. */
+  /** Ends the run for the viewers of this process when the log has taken no write for long. The log keeps the run. */
   #isReadOnlyForLong(): boolean {
     const since = this.#readOnlySince;
     if (since === undefined || this.#parts.now() - since < MAX_AWAY_MS) return false;

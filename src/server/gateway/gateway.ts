@@ -4,7 +4,7 @@ import { SendError } from "../../contract/errors.ts";
 import type { GatewayDialect, GatewayRequest, GatewayRoute } from "../../dialects/gateway/dialect.ts";
 import { notFound, Refusal } from "../../dialects/refusal.ts";
 import { sendErrorOf } from "../../stream/transfer.ts";
-import { type Answer, type Asked, handlerOf, withHeaders } from "../http/handler.ts";
+import { type Answer, type Asked, handlerOf, headOf, withHeaders } from "../http/handler.ts";
 import { isResponse } from "../policy/policy-options.ts";
 import { corsHeaders, originRefusal, preflightResponse } from "../request/cors.ts";
 import { jsonBodyOf } from "../request/request-body.ts";
@@ -37,7 +37,7 @@ export interface Gateway {
  *
  * Routes, each with and without `/v1`: `POST chat/completions`, `POST responses`, `POST responses/input_tokens`, `GET`
  * and `DELETE responses/:id`, `POST responses/:id/cancel`, `POST messages`, `POST messages/count_tokens`,
- * `GET models`, `GET models/:id`.
+ * `GET models`, `GET models/:id`. `HEAD` is answered where `GET` is.
  * @throws {TypeError} when `authorize` is missing, there is no client, or an option is unknown or malformed
  *
  * @example
@@ -104,6 +104,7 @@ class GatewayServer {
       }
       answer = gatewayError(error, { dialect, requestId: id, describe: policy.describe });
     }
+    if (request.method === "HEAD") answer = headOf(answer);
     return withHeaders(answer, corsHeaders(request, policy, EXPOSED_HEADERS));
   }
 

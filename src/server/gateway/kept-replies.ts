@@ -111,7 +111,7 @@ function undefinedIfGone(error: unknown): undefined {
 
 function previousGone(): Refusal {
   const message = "The previous response is not here: it has expired, was not stored, or never was.";
-  return new Refusal(400, "invalidRequest", `${message} Send the complete conversation.`, undefined, PREVIOUS_GONE);
+  return new Refusal(400, "invalidRequest", `${message} Send the complete conversation.`, { code: PREVIOUS_GONE });
 }
 
 const PREVIOUS_GONE = "previous_response_not_found";

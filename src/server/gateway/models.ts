@@ -38,5 +38,5 @@ export class GatewayModels {
 /** Returns the refusal of a name, with OpenAI's code. */
 export function unknownModel(name: string): Refusal {
   const message = `The model \`${name}\` does not exist here. \`GET models\` lists those that do.`;
-  return new Refusal(404, "notFound", message, undefined, "model_not_found");
+  return new Refusal(404, "notFound", message, { code: "model_not_found" });
 }

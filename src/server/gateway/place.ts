@@ -16,7 +16,8 @@ export type Place =
  * Returns the place of a request.
  * @param mount the path of the gateway, without a slash at its end; absent for any
  */
-export function placeOf({ method, headers, url }: Asked, mount: string | undefined): Place {
+export function placeOf({ method: asked, headers, url }: Asked, mount: string | undefined): Place {
+  const method = asked === "HEAD" ? "GET" : asked;
   if (method === "OPTIONS") return { name: "preflight" };
   const path = pathOf(url, mount);
   if (path === undefined) return { name: "unknown" };
@@ -31,5 +32,5 @@ export function placeOf({ method, headers, url }: Asked, mount: string | undefin
 /** The refusal has OpenAI's code. Programs show its sentence, which names what they have asked for. */
 export function unknownRoute({ method, url }: Asked): Refusal {
   const message = `Unknown route \`${method} ${new URL(url).pathname.slice(0, 200)}\`.`;
-  return new Refusal(404, "notFound", message, undefined, "unknown_url");
+  return new Refusal(404, "notFound", message, { code: "unknown_url" });
 }

@@ -61,6 +61,16 @@ export function answeringOf(handle: WebHandler): Answering | undefined {
   return (handle as WebHandler & { readonly [DIRECT]?: Answering })[DIRECT];
 }
 
+/** Returns the answer to `HEAD`: that to `GET`, without its body. */
+export function headOf(answer: Answer): Response {
+  if (isShown(answer)) {
+    answer.viewer.cancel();
+    return new Response(null, { headers: answer.headers });
+  }
+  answer.body?.cancel().catch(() => undefined);
+  return new Response(null, answer);
+}
+
 /** Adds headers. A response of a hook may have headers that cannot be changed. */
 export function withHeaders(answer: Answer, added: Readonly<Record<string, string>>): Answer {
   const names = Object.keys(added);

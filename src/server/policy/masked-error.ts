@@ -96,6 +96,7 @@ export function errorResponse(
     "x-request-id": rules.requestId,
   };
   if (data.retryAfterMs !== undefined) headers["retry-after"] = String(Math.ceil(data.retryAfterMs / 1000));
+  if (error instanceof Refusal && error.allow !== undefined) headers.allow = error.allow;
   return new Response(text, { status: statusOf(error), headers });
 }
 

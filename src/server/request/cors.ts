@@ -2,6 +2,7 @@
 
 import type { RequestLine } from "../../dialects/dialect.ts";
 import { Refusal } from "../../dialects/refusal.ts";
+import { METHODS } from "../../dialects/route.ts";
 import type { Policy } from "../policy/policy.ts";
 
 type Rules = Pick<Policy, "origins" | "credentials">;
@@ -9,7 +10,6 @@ type Rules = Pick<Policy, "origins" | "credentials">;
 /** How long a browser remembers the answer to a preflight, in seconds. */
 const MAX_AGE_S = 7_200;
 
-const ALLOWED_METHODS = "GET, POST, DELETE, OPTIONS";
 const ALLOWED_HEADERS = "content-type, authorization, last-event-id, x-run-id, traceparent, tracestate";
 const EXPOSED_HEADERS = "x-stream-id, retry-after, x-request-id";
 
@@ -57,13 +57,13 @@ export function corsHeaders(
 export function preflightResponse(request: RequestLine, rules: Rules, allowed: string = ALLOWED_HEADERS): Response {
   const headers = corsHeaders(request, rules);
   if (!("access-control-allow-origin" in headers)) {
-    return new Response(null, { status: 204, headers: { ...headers, allow: ALLOWED_METHODS } });
+    return new Response(null, { status: 204, headers: { ...headers, allow: METHODS } });
   }
   return new Response(null, {
     status: 204,
     headers: {
       ...headers,
-      "access-control-allow-methods": ALLOWED_METHODS,
+      "access-control-allow-methods": METHODS,
       "access-control-allow-headers": allowed,
       "access-control-max-age": String(MAX_AGE_S),
     },

@@ -41,9 +41,11 @@ export class Admission {
     const running = this.#runs.running.filter((run) => run.head.owner === user).length;
     if (running + (this.#reserved.get(user) ?? 0) > limits.runsPerUser) {
       const message = `At most ${limits.runsPerUser} replies may be written at once.`;
-      throw new Refusal(429, "rateLimit", message, LIMIT_RETRY_MS);
+      throw new Refusal(429, "rateLimit", message, { retryAfterMs: LIMIT_RETRY_MS });
     }
     const answer = await limit?.(caller);
-    if (answer) throw new Refusal(429, "rateLimit", "The limit of replies is reached.", answer.retryAfterMs);
+    if (!answer) return;
+    const { retryAfterMs } = answer;
+    throw new Refusal(429, "rateLimit", "The limit of replies is reached.", { retryAfterMs });
   }
 }

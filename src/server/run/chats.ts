@@ -10,7 +10,7 @@ import type { Runs } from "./runs.ts";
 const STOP_MS = 5_000;
 const POLL_MS = 50;
 
-/** A run without a lease is dead when it has none after so long, in milliseconds: its writer tries again each second. */
+/** A run without a lease is dead when it has none after so long, in milliseconds. Writers renew each second. */
 const SECOND_LOOK_MS = 1_500;
 
 /** A log that does not answer for so long has failed, in milliseconds. */

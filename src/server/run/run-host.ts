@@ -177,7 +177,7 @@ export class RunHost {
       return await within(ask(this.#settings.log), LOG_DEADLINE_MS);
     } catch (cause) {
       this.#settings.onError(new SendError("storage", "The log does not answer a viewer.", { cause }), undefined);
-      throw new Refusal(503, "storage", "The replies cannot be reached at the moment.", LOG_RETRY_MS);
+      throw new Refusal(503, "storage", "The replies cannot be reached at the moment.", { retryAfterMs: LOG_RETRY_MS });
     }
   }
 
@@ -309,5 +309,5 @@ export class RunHost {
 type RunStart = Pick<RunParts, "head" | "source" | "writer" | "takenOver"> & { readonly feed?: Feed };
 
 function ending(): Refusal {
-  return new Refusal(503, "overloaded", "The server is about to end.", DRAIN_RETRY_MS);
+  return new Refusal(503, "overloaded", "The server is about to end.", { retryAfterMs: DRAIN_RETRY_MS });
 }
