@@ -4,6 +4,7 @@ import type { ChatList } from "../dialects/native/wire.ts";
 import { badRequest } from "../dialects/refusal.ts";
 import { LLMSession } from "../session/session.ts";
 import type { SessionStore, StoredSession } from "../session/store.ts";
+import { answerOf } from "../session/store-deadline.ts";
 import { titleIn, titleOf } from "../session/title.ts";
 import type { Caller } from "./policy/policy-options.ts";
 import { scopedChat } from "./run/reply-source.ts";
@@ -36,7 +37,7 @@ export async function chatList(
     throw badRequest(`\`limit\` must be an integer of 1 to ${MAX_LIMIT}.`);
   }
   const prefix = scopedChat(caller, "");
-  const { sessions, next } = await store.list({ prefix, limit, cursor: query.get("cursor") || undefined });
+  const { sessions, next } = await answerOf(store.list({ prefix, limit, cursor: query.get("cursor") || undefined }));
   const chats = sessions.map(async (session) => ({
     id: session.id.slice(prefix.length),
     title: session.title === undefined ? await titles.of(store, session) : titleIn(session.title),

@@ -8,6 +8,7 @@ import { messageOf } from "../platform/text-of.ts";
 import type { SessionRecord } from "./record.ts";
 import { plainMessages } from "./saved-session.ts";
 import type { SessionStore } from "./store.ts";
+import { answerOf, STORE_DEADLINE_MS, silence } from "./store-deadline.ts";
 import { UnsavedReply } from "./unsaved-reply.ts";
 
 /** Records on their way to the store. */
@@ -30,6 +31,10 @@ export class SessionLog {
   #reply: UnsavedReply | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #writing: Promise<void> | undefined;
+  /** The store takes too long to answer. Its call is not made again: the records may still be written. */
+  #isSilent = false;
+  /** Reject the callers of `flush` when the store becomes silent. */
+  readonly #waiting = new Set<(error: Error) => void>();
   /** False for a session without a turn: it is not stored. */
   #isWorthIt: boolean;
 
@@ -73,11 +78,12 @@ export class SessionLog {
 
   /**
    * Resolves when the store has everything.
-   * @throws {SendError} kind `storage`; the records that it does not have stay pending
+   * @throws {SendError} kind `storage` when the store fails or does not answer; the records that it does not have stay
+   * pending
    */
   async flush(): Promise<void> {
     try {
-      while (this.#hasMore()) await this.#write();
+      while (this.#hasMore()) await this.#written();
     } catch (error) {
       throw storageError(error);
     }
@@ -88,13 +94,16 @@ export class SessionLog {
       await this.flush();
     } finally {
       clearTimeout(this.#timer);
-      await this.#release();
+      // No other session may write before the store has answered.
+      if (this.#isSilent) void this.#writing?.finally(() => this.#release()).catch(() => undefined);
+      else await this.#release();
     }
   }
 
   async #release(): Promise<void> {
     try {
-      await this.#store.release?.(this.#id);
+      const released = this.#store.release?.(this.#id);
+      if (released) await answerOf(released);
     } catch (error) {
       throw storageError(error);
     }
@@ -124,14 +133,36 @@ export class SessionLog {
       while (this.#pending.records.length > 0) {
         const pending = this.#pending;
         const records = [...pending.records];
-        if (pending.way === "replace") await this.#store.replace?.(this.#id, records);
-        else await this.#store.append(this.#id, records);
+        const timer = setTimeout(() => this.#becomeSilent(), STORE_DEADLINE_MS);
+        try {
+          if (pending.way === "replace") await this.#store.replace?.(this.#id, records);
+          else await this.#store.append(this.#id, records);
+        } finally {
+          clearTimeout(timer);
+          this.#isSilent = false;
+        }
         if (this.#pending !== pending) continue; // meanwhile they were replaced
         this.#pending = { way: "append", records: pending.records.slice(records.length) };
       }
     } finally {
       this.#writing = undefined;
     }
+  }
+
+  #becomeSilent(): void {
+    this.#isSilent = true;
+    for (const reject of this.#waiting) reject(silence());
+  }
+
+  /** Resolves when the store has what there is to write now. Rejects as the store does, or when it is silent. */
+  #written(): Promise<void> {
+    if (this.#isSilent) return Promise.reject(silence());
+    return new Promise((resolve, reject) => {
+      this.#waiting.add(reject);
+      this.#write()
+        .finally(() => this.#waiting.delete(reject))
+        .then(resolve, reject);
+    });
   }
 
   #takeReply(): void {
@@ -184,9 +215,14 @@ export function storageError(error: unknown): SendError {
  * @throws {TypeError} when the store returns something else than an array
  */
 export async function recordsIn(store: SessionStore, id: string): Promise<readonly SessionRecord[]> {
-  const records: unknown = await store.load(id);
+  const records: unknown = await answerOf(called(() => store.load(id)));
   if (Array.isArray(records)) return records as readonly SessionRecord[]; // each is validated when it is replayed
   throw new TypeError(`\`load\` must return an array of records. Received ${receivedText(records)}.`);
+}
+
+/** A store of another program may throw at once. */
+async function called<T>(call: () => Promise<T>): Promise<T> {
+  return call();
 }
 
 /** Absolute paths, of any system, up to their last name. */

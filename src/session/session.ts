@@ -43,6 +43,7 @@ import type { SessionRecord } from "./record.ts";
 import { plainMessages, readSession, type SavedSession } from "./saved-session.ts";
 import { recordsIn, SessionLog, storageError } from "./session-log.ts";
 import { type SessionSnapshot, snapshotOf } from "./snapshot.ts";
+import { answerOf } from "./store-deadline.ts";
 import { TokenBudget } from "./trimming.ts";
 import { Turn, type TurnDefinition } from "./turn.ts";
 import { budgetFault, type TurnBudget } from "./turn-budget.ts";
@@ -183,11 +184,7 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
   async #load(options: OpenOptions, left: (records: readonly SessionRecord[]) => void): Promise<void> {
     const { store, id, systemPrompt, flushIntervalMs = DEFAULT_FLUSH_INTERVAL_MS } = options;
     checkPlace(store, id);
-    try {
-      await store.claim?.(id);
-    } catch (error) {
-      throw storageError(error);
-    }
+    await claim(store, id);
     try {
       const records = await recordsIn(store, id);
       this.#conversation.resume(records, new SessionLog(store, id, flushIntervalMs, records.length > 0));
@@ -512,10 +509,26 @@ export function sessionOptionsOf<Given extends keyof OpenOptions>(
   return rest;
 }
 
+/** @throws {SendError} kind `busy` or `storage`. A reservation that comes too late is given back. */
+async function claim(store: OpenOptions["store"], id: string): Promise<void> {
+  let isLate = false;
+  const claimed = (async () => {
+    await store.claim?.(id);
+    if (isLate) await release(store, id);
+  })();
+  try {
+    await answerOf(claimed);
+  } catch (error) {
+    isLate = true;
+    throw storageError(error);
+  }
+}
+
 /** Releases a session that did not open. A failure of this is not reported: the reason why it did not open is. */
 async function release(store: OpenOptions["store"], id: string): Promise<void> {
   try {
-    await store.release?.(id);
+    const released = store.release?.(id);
+    if (released) await answerOf(released);
   } catch {
     // see above
   }

@@ -32,7 +32,7 @@ describe("an allowed call", () => {
   test("ends with `timeouts.total`, which counts from the turn that goes on", async () => {
     const { run, aborted } = hanging();
     const { session } = await allowed(run);
-    await expect(session.sendMessage([], { timeouts: { total: 30 } })).rejects.toMatchObject({ kind: "timeout" });
+    await expect(session.sendMessage([], { timeouts: { total: 1_000 } })).rejects.toMatchObject({ kind: "timeout" });
     expect(aborted).toHaveBeenCalledOnce();
     expect(session.history[2]).toMatchObject({ content: "The turn was ended before this call had a result." });
     expect(session.waiting).toEqual([]);

@@ -1,23 +1,14 @@
 /** A log that always answers: a call that takes too long is rejected, and so is one that throws at once. */
 
-import { MAX_TIMER_MS } from "../../platform/clock.ts";
+import { within as limited } from "../../platform/within.ts";
 import type { ReplyLog } from "./log.ts";
 
 /** A call that takes longer has failed, in milliseconds. */
 const DEADLINE_MS = 5_000;
 
 /** Rejects when the outcome takes longer. A limit that no timer can hold, such as `Infinity`, has no effect. */
-export async function within<T>(outcome: Promise<T>, ms: number): Promise<T> {
-  if (ms > MAX_TIMER_MS) return outcome;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`The log has not answered for ${ms} ms.`)), ms);
-  });
-  try {
-    return await Promise.race([outcome, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+export function within<T>(outcome: Promise<T>, ms: number): Promise<T> {
+  return limited(outcome, ms, () => new Error(`The log has not answered for ${ms} ms.`));
 }
 
 /**

@@ -1,0 +1,17 @@
+/** How long a store may take to answer. */
+
+import { durationText } from "../contract/timeouts.ts";
+import { within } from "../platform/within.ts";
+
+/** A client of a database that is away may wait for it without end. In milliseconds. */
+export const STORE_DEADLINE_MS = 10_000;
+
+/** Returns the error of a store that takes longer. */
+export function silence(): Error {
+  return new Error(`it has not answered for ${durationText(STORE_DEADLINE_MS)}`);
+}
+
+/** Resolves with the answer of a store. Rejects when it takes too long; the call itself continues. */
+export function answerOf<T>(answer: Promise<T>): Promise<T> {
+  return within(answer, STORE_DEADLINE_MS, silence);
+}

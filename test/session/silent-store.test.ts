@@ -1,0 +1,93 @@
+/** A store whose database is away never answers: a call of the session ends after ten seconds, and says so. */
+
+import { type LLMSession, MemoryStore, type SessionStore } from "cloudllm";
+import { scriptedClient } from "cloudllm/testing";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { DONE, plain, reopened } from "./stored-session.ts";
+
+const SILENCE = { kind: "storage", message: "The store of the session failed: it has not answered for 10,000 ms" };
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+type Method = "claim" | "load" | "append" | "release";
+
+/** A store whose method is answered when `wake` is called, from its nth call on. */
+function sleeping(method: Method, nth = 1) {
+  const store = new MemoryStore();
+  let calls = 0;
+  let wake = (): void => undefined;
+  const awake = new Promise<void>((resolve) => {
+    wake = resolve;
+  });
+  const sleeps: SessionStore = new Proxy(store, {
+    get: (object, name) => {
+      const value: unknown = Reflect.get(object, name);
+      if (typeof value !== "function") return value;
+      const call = value.bind(object) as (...given: unknown[]) => Promise<unknown>;
+      if (name !== method) return call;
+      return async (...given: unknown[]) => {
+        if (++calls >= nth) await awake;
+        return call(...given);
+      };
+    },
+  });
+  return { store: sleeps, inner: store, calls: () => calls, wake: () => wake() };
+}
+
+/** Resolves with the outcome after ten seconds of silence; the replies themselves take no time. */
+async function late<T>(outcome: Promise<T>): Promise<T> {
+  outcome.catch(() => undefined);
+  await vi.advanceTimersByTimeAsync(10_100);
+  return outcome;
+}
+
+const open = (store: SessionStore): Promise<LLMSession> => reopened(store, { client: scriptedClient([DONE, DONE]) });
+
+test.each<Method>(["claim", "load"])(
+  "`%s` ends the opening, and lets another session open when it is back",
+  async (method) => {
+    const { store, inner, wake } = sleeping(method);
+    await expect(late(open(store))).rejects.toMatchObject(SILENCE);
+    wake();
+    await vi.advanceTimersByTimeAsync(0);
+    await (await open(inner)).close();
+  },
+);
+
+test("before the request nothing is sent, and no record is written twice when it is back", async () => {
+  const { store, inner, calls, wake } = sleeping("append");
+  const session = await open(store);
+  await expect(late(session.sendMessage("one"))).rejects.toMatchObject(SILENCE);
+  await expect(late(session.sendMessage("two"))).rejects.toMatchObject(SILENCE);
+  expect(calls()).toBe(1);
+  wake();
+  await vi.advanceTimersByTimeAsync(0);
+  expect((await session.sendMessage("three")).content).toBe("It is done.");
+  await session.close();
+  expect((await open(inner)).history).toEqual(plain(session.history));
+  expect(session.history).toHaveLength(2);
+});
+
+test("behind a reply that reply arrives, and the next call reports", async () => {
+  const { store, inner, wake } = sleeping("append", 2);
+  const session = await open(store);
+  expect((await late(session.sendMessage("one"))).content).toBe("It is done.");
+  await expect(late(session.close())).rejects.toMatchObject(SILENCE);
+  await expect(open(inner), "what is under way may still be written").rejects.toMatchObject({ kind: "busy" });
+  wake();
+  await vi.advanceTimersByTimeAsync(0);
+  const again = await open(inner);
+  expect(again.history).toEqual(plain(session.history));
+});
+
+test("`release` ends the closing", async () => {
+  const { store } = sleeping("release");
+  const session = await open(store);
+  await session.sendMessage("one");
+  await expect(late(session.close())).rejects.toMatchObject(SILENCE);
+});
