@@ -11,7 +11,7 @@ import {
   tool,
 } from "cloudllm";
 import { type ReplyScript, scriptedClient, startProviderServer } from "cloudllm/testing";
-import { beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 const ASK = [{ role: "user", content: "draw" }] as const;
 const PICTURE = { mediaType: "image/png", data: "iVBORw0KGgo=" };
@@ -21,6 +21,7 @@ const media = (message: { readonly media?: readonly object[] }) => message.media
 
 // Full jitter at its least: nobody waits.
 beforeEach(() => void vi.spyOn(Math, "random").mockReturnValue(0));
+afterEach(() => void vi.restoreAllMocks());
 
 async function server(...scripts: readonly ReplyScript[]) {
   const started = await startProviderServer(scripts);

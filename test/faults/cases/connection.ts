@@ -26,7 +26,7 @@ function good(scene: Scene): string {
   return STREAM_HEAD + httpChunk(goodBody(scene)).toString() + LAST_CHUNK;
 }
 
-/** One reply, and another when the connection has been idle for a moment, and perhaps has ended. */
+/** One reply, and another when the connection has been idle for a moment, or its end has come. */
 async function twice(
   scene: Scene,
   answer: (request: RawRequest, index: number) => void,
@@ -182,8 +182,13 @@ const faults: readonly Fault[] = [
         ({ socket }: RawRequest, index: number) =>
           void socket.write(index === 0 ? first : good(scene));
       // In the same packet, and while the connection is idle. (Once the next request is out, nobody could tell.)
-      await twice(scene, told(good(scene) + poison));
-      await twice(scene, told(good(scene)), (first) => first?.socket.write(poison));
+      // A busy client reads it late: the next request waits until the client has closed the connection.
+      const closes = (first: RawRequest | undefined) => within(10_000, "the socket closes", first?.closed ?? sleep(0));
+      await twice(scene, told(good(scene) + poison), closes);
+      await twice(scene, told(good(scene)), (first) => {
+        first?.socket.write(poison);
+        return closes(first);
+      });
       return "full text, nothing mixed";
     },
   },

@@ -110,7 +110,7 @@ const faults: readonly Fault[] = [
       );
       const start = performance.now();
       expect(await refusalOf(client)).toMatchObject({ kind: "rateLimit", status: 429, retryAfterMs: 3_600_000 });
-      expect(performance.now() - start).toBeLessThan(1_500);
+      expect(performance.now() - start).toBeLessThan(10_000); // much less than an hour, on a busy machine too
       expect(server.requests).toHaveLength(1);
       return "`rateLimit` 429 at once, with the wait";
     },

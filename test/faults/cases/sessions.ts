@@ -66,7 +66,7 @@ const faults: readonly Fault[] = [
       expect(failed.error?.kind).toBe("network");
       const opened = await session.sendMessageStream("question 1", { signal: abort.signal });
       const aborted = await within(
-        2_000,
+        10_000,
         "an end",
         readAll(opened, () => abort.abort()),
       );

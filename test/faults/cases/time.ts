@@ -6,8 +6,8 @@ import type { Fault, Section } from "../fault.ts";
 import { COUNTS, judged, type Options, outcomeOf, type Scene, saidOf, sleep, within } from "../scene.ts";
 
 const LIMIT = 250;
-/** What a busy machine may add. */
-const SLACK = 1_500;
+/** What a busy machine may add: only a test that fails waits for so long. */
+const SLACK = 10_000;
 
 /** The call fails with `timeout` in this phase, in time, and lets its socket go. */
 async function timesOut(
@@ -94,7 +94,7 @@ const faults: readonly Fault[] = [
       const start = performance.now();
       const said = judged(await outcomeOf(client), { text: "ab", counts: COUNTS });
       expect(performance.now() - start).toBeLessThan(SLACK);
-      await within(2_500, "the socket closes", server.requests[0]?.closed ?? Promise.resolve());
+      await within(SLACK, "the socket closes", server.requests[0]?.closed ?? Promise.resolve());
       return said;
     },
   },
@@ -176,7 +176,7 @@ const faults: readonly Fault[] = [
         repeat(request, httpChunk(": more\n\n"), 5);
       });
       const said = judged(await outcomeOf(client), { text: "ab", counts: COUNTS });
-      await within(3_000, "the socket closes", server.requests[0]?.closed ?? Promise.resolve());
+      await within(SLACK, "the socket closes", server.requests[0]?.closed ?? Promise.resolve());
       return said;
     },
   },
@@ -185,7 +185,7 @@ const faults: readonly Fault[] = [
     title: "every attempt times out, with retries on",
     async run(scene) {
       const { client } = await scene.stage(() => undefined, { retries: 1, timeouts: { headers: 300 } });
-      const outcome = await within(4_000, "an error", outcomeOf(client));
+      const outcome = await within(SLACK, "an error", outcomeOf(client));
       expect(outcome.error?.attempts).toHaveLength(2);
       return saidOf(outcome);
     },
