@@ -13,8 +13,8 @@ export const HELP: string = `Usage:
   cloudllm sessions             the conversations that were kept
   cloudllm serve                a chat page in the browser, and endpoints for
                                 other front ends, on one port
-  cloudllm compare "question"   the same prompt at once and streamed: how long
-                                until the first words?
+  cloudllm compare "question"   the same prompt without and with streaming: how
+                                long until the first words?
 
 Options:
   -p, --provider NAME    who answers: see below
@@ -34,13 +34,13 @@ Options:
                          most tokens of one turn, input and output
   -t, --temperature N    0 to 2
       --timeout SECONDS  longest wait for a complete reply; 0 for no limit
-      --session NAME     go on with the conversation of this name, or begin it
+      --session NAME     continue the conversation of this name, or begin it
       --ephemeral        a conversation that is kept nowhere
       --json             every chunk as a line of JSON (one answer only)
       --no-stream        ask for replies in one piece
       --media DIR        where pictures and sounds are saved; default: here
   -q, --quiet            only replies and errors
-      --no-color         no colours; NO_COLOR and FORCE_COLOR are respected, too
+      --no-color         no colours; NO_COLOR and FORCE_COLOR count as well
       --env PATH         read keys from a .env file; what is set already stays
   -h, --help             this
       --version          print the version
