@@ -1,11 +1,12 @@
 /** Any reply, cut anywhere, however its chunks arrive: what AG-UI's clients show. */
 
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import type { MessageChunk } from "../../src/index.ts";
 import { coalesced } from "../../src/server/feed/coalesce.ts";
 import { agUi, type ReplyEvent } from "../../src/server/index.ts";
 import { scriptedClient } from "../../src/testing/index.ts";
+import { agentVersions, agUiMissing, httpAgent, type Loose, tanStackChat } from "../interop/ag-ui-clients.mjs";
 import { pageOf, type WireEvent, wireEvents, wireFaults } from "../support/ag-ui.ts";
 
 const HELLO = { id: "u1", role: "user", content: "Hi" };
@@ -97,9 +98,14 @@ function inEvents(chunks: readonly MessageChunk[], sizes: readonly number[]): re
 async function encoded(events: readonly ReplyEvent[], last?: string): Promise<readonly WireEvent[]> {
   const headers = new Headers({ "x-run-id": "r1", ...(last !== undefined && { "last-event-id": last }) });
   const body = { threadId: "th", runId: "r1", messages: [HELLO] };
+  return wireEvents(await answerTo(body, headers, events));
+}
+
+/** Resolves with the body that a relay answers a request with. */
+async function answerTo(body: object, headers: Headers, events: readonly ReplyEvent[]): Promise<string> {
   const { encoder } = await agUi.startOf(body, headers, { user: "ada", history: "client" });
   const one = encoder?.({ run: "r", chat: "th", messageId: "m" });
-  return wireEvents(events.map((event) => one?.encode(event) ?? "").join(""));
+  return events.map((event) => one?.encode(event) ?? "").join("");
 }
 
 test("is well formed, shows each word once, and continues behind any event", async () => {
@@ -122,3 +128,88 @@ test("is well formed, shows each word once, and continues behind any event", asy
     { numRuns: 300 },
   );
 });
+
+/** A `fetch` that plays these events to the front end that asks, with a comment before each. */
+function playing(events: readonly ReplyEvent[]) {
+  const sent = { body: "" };
+  const fetch = async (_url: unknown, { body, headers }: { readonly body: string; readonly headers: HeadersInit }) => {
+    sent.body = await answerTo(JSON.parse(body) as object, new Headers(headers), events);
+    const spaced = sent.body.replaceAll("\n\n", "\n\n: keep-alive\n\n");
+    return new Response(`: keep-alive\n\n${spaced}`, { headers: { "content-type": "text/event-stream" } });
+  };
+  return { fetch, sent: () => wireEvents(sent.body) };
+}
+
+const FAILURE: ReplyEvent = { type: "failed", error: { kind: "network", message: "It failed.", retryable: true } };
+const OPENED: ReplyEvent = { type: "opened", run: "r", provider: "p", model: "m" };
+
+/** A reply in events, and how it ends. */
+const anyReply = fc.record({
+  acts: fc.array(act, { maxLength: 25 }),
+  sizes: fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 4 }),
+  end: fc.constantFrom("complete", "stopped", "failed"),
+});
+
+type AnyReply = typeof anyReply extends fc.Arbitrary<infer Reply> ? Reply : never;
+
+async function eventsOf({ acts, sizes, end }: AnyReply) {
+  const usual = await scriptedClient(() => ({ text: "x" })).sendMessage([{ role: "user", content: "x" }]);
+  const { chunks, text, reasoning } = played(acts);
+  const message = { ...usual, content: text, reasoning };
+  const stopped = { ...message, finishReason: "stopped", interrupted: true } as const;
+  const last = { complete: { type: "complete", message }, stopped: { type: "complete", message: stopped } } as const;
+  const events = [OPENED, ...inEvents(chunks, sizes), end === "failed" ? FAILURE : last[end]];
+  return { events, text, reasoning };
+}
+
+describe.skipIf(agUiMissing !== undefined)("any reply", () => {
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+
+  test.each(agentVersions)("is shown by HttpAgent %s as it is, without a complaint", async (version) => {
+    const warned = vi.spyOn(console, "warn");
+    await fc.assert(
+      fc.asyncProperty(anyReply, async (reply) => {
+        const { events } = await eventsOf(reply);
+        const { fetch, sent } = playing(events);
+        const options = { url: "http://relay.test/", threadId: "th", initialMessages: [HELLO], fetch };
+        const agent = await httpAgent(version, options);
+        const { rejected, error } = await agent.run();
+        expect([rejected, error?.message]).toEqual([undefined, reply.end === "failed" ? "It failed." : undefined]);
+        const page = pageOf(sent(), [HELLO]) as readonly Loose[];
+        expect(inShort(agent.messages)).toEqual(inShort(page));
+        expect(warned.mock.calls).toEqual([]);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  test("is shown by a chat of TanStack AI as it is", async () => {
+    await fc.assert(
+      fc.asyncProperty(anyReply, async (reply) => {
+        const { events, text, reasoning } = await eventsOf(reply);
+        const { fetch } = playing(events);
+        const chat = await tanStackChat({ url: "http://relay.test/", connection: { fetchClient: fetch } });
+        await chat.client.sendMessage("Hi");
+        expect(chat.seen.errors.map(({ message }) => message)).toEqual(reply.end === "failed" ? ["It failed."] : []);
+        const parts = chat.client.getMessages().flatMap((message) => message.parts);
+        const shown = (type: string) => parts.map((part) => (part.type === type ? part.content : "")).join("");
+        expect([shown("text"), shown("thinking")]).toEqual([`Hi${text}`, reasoning]);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
+
+/** Messages by their ids, since `HttpAgent` moves a result to its call. Empty content is none. */
+function inShort(messages: readonly Loose[]): readonly object[] {
+  return messages
+    .map(({ id, role, content, toolCalls = [] }) => {
+      const calls = (toolCalls as readonly { id: string; args?: string; function?: { arguments: string } }[]).map(
+        (call) => `${call.id} ${call.args ?? call.function?.arguments}`,
+      );
+      return { id: String(id), role, content: content ?? "", calls };
+    })
+    .sort((one, other) => one.id.localeCompare(other.id));
+}

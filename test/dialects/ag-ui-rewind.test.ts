@@ -8,6 +8,7 @@ import { agUi, createRelay, memoryLog, type RelayOptions, toNode } from "../../s
 import { Gate, scriptedClient } from "../../src/testing/index.ts";
 import { agentVersions, agUiMissing, httpAgent, tanStackChat } from "../interop/ag-ui-clients.mjs";
 import { pageOf, runInput, wireEvents, wireFaults } from "../support/ag-ui.ts";
+import { chunksClient } from "../support/chunks-client.ts";
 import { OPEN_RELAY } from "../support/relay-site.ts";
 
 const none = { content: "", isFinal: false } as const;
@@ -140,6 +141,73 @@ describe.skipIf(agUiMissing !== undefined)("words that are taken back", () => {
       ]);
     }
   });
+});
+
+/** Replies that think, and take back what the page shows at the gate. */
+const THOUGHTS: Readonly<Record<string, readonly [shown: MessageChunk[], then: MessageChunk[], page: string[]]>> = {
+  "words behind thinking": [
+    [thought("Hm."), text("It is gren")],
+    [rewind(4), text("blue.")],
+    ["reasoning: Hm.", "assistant: It is blue."],
+  ],
+  "a part of the thinking": [
+    [thought("Hm, a tow")],
+    [rewind(0, 3), thought("word."), text("Blue.")],
+    ["reasoning: Hm, a word.", "assistant: Blue."],
+  ],
+  "all of it": [
+    [thought("A tow"), text("Gre")],
+    [rewind(3, 5), thought("A word."), text("Blue.")],
+    ["reasoning: A word.", "assistant: Blue."],
+  ],
+};
+
+describe.skipIf(agUiMissing !== undefined)("thinking, where a model takes back", () => {
+  const clientOf = (...[shown, then]: readonly (readonly MessageChunk[])[]) => {
+    const gate = new Gate();
+    return { gate, client: chunksClient([[...(shown ?? []), gate, ...(then ?? [])]]) };
+  };
+
+  test.each(
+    agentVersions.flatMap((version) =>
+      Object.entries(THOUGHTS).map(([what, reply]) => [version, what, reply] as const),
+    ),
+  )("is shown once by HttpAgent %s: %s", async (version, _what, [shown, then, page]) => {
+    const { gate, client } = clientOf(shown, then);
+    await using it = await site({ client, tools: [] });
+    const agent = await httpAgent(version, { url: it.url, threadId: "th", initialMessages: earlier });
+    const running = agent.run();
+    const seen = shown.map((one) => (one.type === "reasoning" ? one.reasoning : one.content)).join("");
+    const said = () =>
+      agent.messages
+        .slice(earlier.length)
+        .map(({ content }) => content ?? "")
+        .join("");
+    await expect.poll(said).toBe(seen);
+    gate.open();
+    expect(await running).toMatchObject({ rejected: undefined, error: undefined });
+    expect(agent.messages.slice(earlier.length).map(({ role, content }) => `${role}: ${content}`)).toEqual(page);
+  });
+
+  test.each(Object.entries(THOUGHTS))(
+    "is shown once by a chat of TanStack AI: %s",
+    async (_what, [shown, then, page]) => {
+      const { gate, client } = clientOf(shown, then);
+      await using it = await site({ client, tools: [] });
+      const chat = await tanStackChat({ url: it.url, chat: { threadId: "th" } });
+      const sending = chat.client.sendMessage("What color?");
+      const parts = () =>
+        chat.client
+          .getMessages()
+          .slice(1)
+          .flatMap((message) => message.parts.map(({ content }) => content));
+      const seen = shown.map((one) => (one.type === "reasoning" ? one.reasoning : one.content));
+      await expect.poll(parts).toEqual(seen);
+      gate.open();
+      await sending;
+      expect(parts()).toEqual(page.map((line) => line.replace(/^\w+: /, "")));
+    },
+  );
 });
 
 test("words that are taken back are gone for a page that comes back, at each event", async () => {

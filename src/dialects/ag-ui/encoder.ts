@@ -247,7 +247,7 @@ export class AgUiEncoder implements ReplyEncoder {
   #snapshot(): AgUiEvent | undefined {
     const { conversation } = this.#connection;
     if (!conversation) return undefined;
-    return { type: "MESSAGES_SNAPSHOT", messages: [...conversation, ...this.#steps.before()] };
+    return { type: "MESSAGES_SNAPSHOT", messages: [...conversation, ...this.#steps.before(conversation)] };
   }
 
   #complete(message: AssistantMessage): void {

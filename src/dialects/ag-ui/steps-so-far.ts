@@ -17,6 +17,8 @@ interface Step {
   text: string;
   /** The thinking, one text for each span. */
   reasoning: string[];
+  /** Whether the front end has seen thinking, also where that was taken back. */
+  hasThought: boolean;
   calls: StepCall[];
   readonly results: Result[];
 }
@@ -82,6 +84,7 @@ export class Steps {
   addReasoning(text: string): void {
     const { reasoning } = this.#current;
     reasoning.push((reasoning.pop() ?? "") + text);
+    this.#current.hasThought = true;
   }
 
   addCall(call: StepCall): void {
@@ -113,9 +116,17 @@ export class Steps {
     }
   }
 
-  /** Returns the messages of the steps before the current one. */
-  before(): readonly AgUiMessage[] {
-    return this.#steps.slice(0, -1).flatMap(messagesOf);
+  /**
+   * Returns the messages of the steps before the current one, for the end of a snapshot of this conversation.
+   * `HttpAgent` keeps the thinking that it shows when a snapshot has none, so an empty one takes the place of that of
+   * this step.
+   */
+  before(conversation: readonly AgUiMessage[]): readonly AgUiMessage[] {
+    const messages = this.#steps.slice(0, -1).flatMap(messagesOf);
+    if (!this.#current.hasThought || [...conversation, ...messages].some(({ role }) => role === "reasoning")) {
+      return messages;
+    }
+    return [...messages, { id: reasoningIdOf(this.#current, 0), role: "reasoning", content: "" }];
   }
 
   /** Returns the events of the current step so far, all of them closed, and of all calls that are open. */
@@ -128,7 +139,7 @@ export class Steps {
   }
 
   #step(id: string): Step {
-    return { id, text: "", reasoning: [], calls: [], results: [] };
+    return { id, text: "", reasoning: [], hasThought: false, calls: [], results: [] };
   }
 }
 
