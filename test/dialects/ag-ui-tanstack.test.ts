@@ -191,6 +191,32 @@ describe.skipIf(agUiMissing !== undefined)("a chat of TanStack AI", () => {
     expect([chat.client.getStatus(), chat.seen.errors]).toEqual(["ready", []]);
   });
 
+  test("a new question stops the reply to the one before, whose stop only closed its connection", async () => {
+    await using site = await agUiSite([{ steps: [{ text: "Half" }, { pause: new Gate() }] }, { text: "Two." }]);
+    const chat = await tanStackChat({ url: site.url, chat: { threadId: "th" } });
+    const sending = chat.client.sendMessage("1");
+    await expect.poll(() => chat.textOf()).toBe("Half");
+    chat.client.stop();
+    await sending;
+    await chat.client.sendMessage("2");
+    expect([chat.textOf(), chat.seen.errors]).toEqual(["Two.", []]);
+    await site.provider.calls[0]?.closed;
+  });
+
+  test.each([
+    ["stop", "stop"],
+    ["length", "length"],
+    ["contentFilter", "content_filter"],
+    ["refusal", "content_filter"],
+  ] as const)("the end of a run says that it was %s", async (finishReason, said) => {
+    await using site = await agUiSite([{ text: "Hello", ending: { finishReason } }]);
+    const ends: unknown[] = [];
+    const onChunk = (event: Loose) => event.type === "RUN_FINISHED" && ends.push(event.metadata);
+    const chat = await tanStackChat({ url: site.url, chat: { onChunk } });
+    await chat.client.sendMessage("Hi");
+    expect(ends).toEqual([{ tanstack: { finishReason: said } }]);
+  });
+
   test("asks again, and asks on, in a conversation that the relay keeps", async () => {
     const replies = ["One.", "Uno.", "Two."].map((text) => ({ text }));
     await using site = await agUiSite(replies, { ...KEPT, sessions: { store: new MemoryStore() } });

@@ -4,7 +4,7 @@ import { bearerKey, createGateway } from "cloudllm/server";
 import { type ReplyScript, scriptedClient } from "cloudllm/testing";
 import { describe, expect, test } from "vitest";
 import { anthropicMessages } from "../../src/dialects/anthropic/dialect.ts";
-import { gatewaySite, KEY, testGateway } from "../support/gateway.ts";
+import { gatewaySite, KEY, pausingSite, testGateway } from "../support/gateway.ts";
 import { testFailures } from "./gateway-failures.ts";
 import { libraryOf, pythonLibrary } from "./library.ts";
 
@@ -166,17 +166,26 @@ describe.each(LIBRARIES)("$id", ({ call, missing }) => {
     testFailures(call, params, { type: "authentication_error" });
 
     test("pings before and inside a slow reply change nothing", async () => {
-      const gateway = testGateway([{ text: "Hello" }]);
-      const handle = async (request: Request): Promise<Response> => {
-        const response = await gateway.handle(request);
-        const ping = anthropicMessages.keepAlive ?? "";
-        return new Response(ping + (await response.text()).replaceAll("\n\n", `\n\n${ping}`), response);
-      };
-      await using site = await gatewaySite({ ...gateway, handle });
+      await using site = await pausingSite(
+        testGateway(() => ({ text: "Hello" })),
+        anthropicMessages.keepAlive,
+      );
       expect(await call("helper", { origin: site.origin, key: KEY, params })).toMatchObject({
         content: [{ type: "text", text: "Hello" }],
         stop: "end_turn",
       });
+      expect(await call("raw", { origin: site.origin, key: KEY, params })).toMatchObject({ text: "Hello" });
+    });
+
+    test.each(
+      ["raw", "helper", "whole"].flatMap((method) => [
+        [method, "length", "max_tokens"] as const,
+        [method, "contentFilter", "refusal"] as const,
+        [method, "refusal", "refusal"] as const,
+      ]),
+    )("an end by its reason is said (%s, %s)", async (method, finishReason, stop) => {
+      const seen = await outcome(method, { text: "Half", ending: { finishReason } });
+      expect([seen.error, seen.stop]).toEqual([undefined, stop]);
     });
 
     test("models are listed in Anthropic's form, and found by name", async () => {

@@ -4,7 +4,7 @@ import { CompatibleClient } from "cloudllm";
 import { bearerKey, createGateway } from "cloudllm/server";
 import { Gate, startProviderServer } from "cloudllm/testing";
 import { expect, test } from "vitest";
-import { gatewaySite, KEY, testGateway } from "../support/gateway.ts";
+import { ask, gatewaySite, KEY, testGateway } from "../support/gateway.ts";
 import type { Library } from "./library.ts";
 
 /**
@@ -32,6 +32,26 @@ export function testFailures(call: Library["call"], params: object, wrongKey: ob
     await using site = await gatewaySite(testGateway([]));
     const { error } = await call("whole", { origin: site.origin, key: "sk-wrong", params });
     expect(error).toMatchObject({ name: "AuthenticationError", status: 401, ...wrongKey });
+  });
+
+  test.each([
+    ["a caller that is not allowed", 403, /^PermissionDeniedError$/],
+    ["a body that is too large", 413, /^(APIStatus|API|RequestTooLarge|ContentTooLarge)Error$/],
+    ["a reply too many at once", 429, /^RateLimitError$/],
+    ["a gateway that ends", 503, /^(InternalServer|Overloaded)Error$/],
+  ] as const)("%s is an error of its class (%i)", async (_what, status, name) => {
+    const gateway = testGateway(() => ({ steps: [{ text: "One" }, { pause: new Gate() }] }), {
+      authorize: status === 403 ? () => new Response("Not you.", { status }) : bearerKey(KEY),
+      limits: { bodyBytes: 2_000, runsPerUser: 1 },
+    });
+    await using site = await gatewaySite(gateway);
+    const hello = { messages: [{ role: "user", content: "Hello" }], stream: true };
+    if (status === 429) await gateway.handle(ask("chat/completions", hello));
+    if (status === 503) await gateway.drain(0);
+    const asked = status === 413 ? { ...params, model: "m".repeat(3_000) } : params;
+    const { error } = await call("whole", { origin: site.origin, key: KEY, params: asked });
+    const statuses = status === 503 ? [503, 529] : [status]; // Anthropic has a word of its own
+    expect(error).toMatchObject({ name: expect.stringMatching(name), status: expect.toBeOneOf(statuses) });
   });
 
   test("an abort closes the provider's connection", async () => {

@@ -3,7 +3,7 @@
 import { bearerKey, createGateway } from "cloudllm/server";
 import { type ReplyScript, scriptedClient } from "cloudllm/testing";
 import { describe, expect, test } from "vitest";
-import { gatewaySite, KEY, testGateway } from "../support/gateway.ts";
+import { gatewaySite, KEY, pausingSite, testGateway } from "../support/gateway.ts";
 import { testFailures } from "./gateway-failures.ts";
 import { libraryOf, pythonLibrary } from "./library.ts";
 
@@ -147,6 +147,26 @@ describe.each(LIBRARIES)("$id", ({ call, missing }) => {
         message: expect.stringMatching(/\d{3}.* [A-Z]/),
         requestID: expect.any(String),
       });
+    });
+
+    test.each(
+      ["raw", "helper", "whole"].flatMap((method) => [
+        [method, "length", "length"] as const,
+        [method, "contentFilter", "content_filter"] as const,
+        [method, "refusal", "content_filter"] as const,
+      ]),
+    )("an end by its reason is said (%s, %s)", async (method, finishReason, finish) => {
+      const seen = await outcome(method, { text: "Half", ending: { finishReason } });
+      const { name } = (seen.error ?? {}) as { readonly name?: string };
+      // The helper for Python has an error of its own for either.
+      if (name !== undefined && method === "helper") expect(name).toMatch(/^(Length|ContentFilter)FinishReasonError$/);
+      else expect([seen.error, seen.text, seen.finish]).toEqual([undefined, "Half", finish]);
+    });
+
+    test.each(["raw", "helper"])("comments before and inside a slow reply change nothing (%s)", async (method) => {
+      await using site = await pausingSite(testGateway([{ text: ["Hel", "lo"] }]));
+      const seen = await call(method, { origin: site.origin, key: KEY, params });
+      expect(seen).toMatchObject({ text: "Hello", finish: "stop" });
     });
 
     testFailures(call, params, { code: "invalid_api_key" });

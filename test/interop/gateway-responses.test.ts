@@ -2,7 +2,7 @@
 
 import { Gate, type ReplyScript } from "cloudllm/testing";
 import { describe, expect, test } from "vitest";
-import { gatewaySite, KEY, testGateway } from "../support/gateway.ts";
+import { gatewaySite, KEY, pausingSite, testGateway } from "../support/gateway.ts";
 import { libraryOf, pythonLibrary } from "./library.ts";
 
 const LIBRARIES = [
@@ -103,6 +103,21 @@ describe.each(LIBRARIES)("$id", ({ call, missing }) => {
       const seen = await outcome(method, { text: "Half", ending: { finishReason: "length" } });
       const read: unknown = seen.response ?? { ...seen, incomplete_details: { reason: seen.reason } };
       expect(read).toMatchObject({ status: "incomplete", incomplete_details: { reason: "max_output_tokens" } });
+    });
+
+    test.each(STREAMS.flatMap((method) => [[method, "contentFilter"] as const, [method, "refusal"] as const]))(
+      "an end by a filter is its own status (%s, %s)",
+      async (method, finishReason) => {
+        const seen = await outcome(method, { text: "Half", ending: { finishReason } });
+        const read: unknown = seen.response ?? { ...seen, incomplete_details: { reason: seen.reason } };
+        expect(read).toMatchObject({ status: "incomplete", incomplete_details: { reason: "content_filter" } });
+      },
+    );
+
+    test.each(["raw", "helper"])("comments before and inside a slow reply change nothing (%s)", async (method) => {
+      await using site = await pausingSite(testGateway([{ text: ["Hel", "lo"] }]));
+      const seen = await call(method, { origin: site.origin, key: KEY, params });
+      expect([seen.error, seen.text]).toEqual([undefined, "Hello"]);
     });
 
     test.each([

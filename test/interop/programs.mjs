@@ -134,14 +134,15 @@ function noteEvent(seen, event) {
   if (event.type === "message_start") seen.start = event.message;
   if (event.type === "message_delta") Object.assign(seen, { stop: event.delta.stop_reason, usage: event.usage });
   if (event.type === "content_block_start" && event.content_block.type === "tool_use") {
-    seen.calls.push({ id: event.content_block.id, name: event.content_block.name, text: "" });
+    seen.calls.push({ index: event.index, id: event.content_block.id, name: event.content_block.name, text: "" });
   }
   if (event.type !== "content_block_delta") return;
   const { delta } = event;
   seen.text += delta.text ?? "";
   seen.thinking += delta.thinking ?? "";
   if (delta.signature) seen.signature = delta.signature;
-  if (delta.partial_json !== undefined) seen.calls.at(-1).text += delta.partial_json;
+  if (delta.partial_json !== undefined)
+    seen.calls.find(({ index }) => index === event.index).text += delta.partial_json;
 }
 
 async function anthropicOutcome(call) {

@@ -130,13 +130,15 @@ def anthropic_raw(args):
                 seen["stop"] = event.delta.stop_reason
                 seen["usage"] = event.usage.model_dump()
             elif event.type == "content_block_start" and event.content_block.type == "tool_use":
-                seen["calls"].append({"id": event.content_block.id, "name": event.content_block.name, "text": ""})
+                block = event.content_block
+                seen["calls"].append({"index": event.index, "id": block.id, "name": block.name, "text": ""})
             elif event.type == "content_block_delta":
                 delta = event.delta
                 seen["text"] += getattr(delta, "text", "")
                 seen["thinking"] += getattr(delta, "thinking", "")
                 if delta.type == "input_json_delta":
-                    seen["calls"][-1]["text"] += delta.partial_json
+                    [call] = [call for call in seen["calls"] if call["index"] == event.index]
+                    call["text"] += delta.partial_json
     except Exception as error:
         seen["error"] = anthropic_failure(error)
     return seen

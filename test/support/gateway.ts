@@ -73,6 +73,15 @@ export async function gatewaySite(gateway: Gateway): Promise<GatewaySite> {
   };
 }
 
+/** Starts one whose streams have this between their events, and before the first one. */
+export function pausingSite(gateway: Gateway, keepAlive = ": keep-alive\n\n"): Promise<GatewaySite> {
+  const handle = async (request: Request): Promise<Response> => {
+    const response = await gateway.handle(request);
+    return new Response(keepAlive + (await response.text()).replaceAll("\n\n", `\n\n${keepAlive}`), response);
+  };
+  return gatewaySite({ ...gateway, handle });
+}
+
 async function listening(server: Server): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return (server.address() as AddressInfo).port;
