@@ -74,6 +74,14 @@ describe.each(LIBRARIES)("$id", ({ call, missing }) => {
       expect(seen).toMatchObject({ text: "Let me see.", calls: CALLS, finish: "tool_calls" });
     });
 
+    test.each(["raw", "helper", "whole"])("a reply with several sources and pictures is read (%s)", async (method) => {
+      const citation = (url: string) => ({ citation: { url, title: "A" } });
+      const media = { mediaType: "image/png", data: "aGk=" };
+      const steps = [{ text: "Hel" }, citation("https://a.example/"), citation("https://b.example/"), { text: "lo" }];
+      const seen = await outcome(method, { steps: [...steps, { media }, { media }] });
+      expect([seen.error, seen.text]).toEqual([undefined, "Hello"]);
+    });
+
     test("results of calls go back to the model with the calls that they answer", async () => {
       const gateway = testGateway([{ text: "It rains in Oslo." }]);
       await using site = await gatewaySite(gateway);

@@ -37,6 +37,7 @@ export function chatWire(includesUsage: boolean): GatewayWire {
 class ChatWriter implements ReplyWriter {
   readonly #reply: GatewayReply;
   readonly #includesUsage: boolean;
+  #citations = 0;
   readonly #calls: CallTracker;
   /** The beginning of each event, up to `choices`. */
   readonly #head: string;
@@ -69,7 +70,8 @@ class ChatWriter implements ReplyWriter {
       case "toolCall":
         return this.#call(this.#calls.complete(chunk));
       case "citation":
-        return this.#delta(JSON.stringify({ annotations: [annotationOf(chunk)] }));
+        // OpenAI's helper for Python joins the entries of a list by their index, and fails where there is none.
+        return this.#delta(JSON.stringify({ annotations: [{ index: this.#citations++, ...annotationOf(chunk) }] }));
       case "media": {
         const image = chunk.partial ? undefined : imageOf(chunk);
         return image ? this.#delta(JSON.stringify({ images: [{ index: chunk.index, ...image }] })) : "";
