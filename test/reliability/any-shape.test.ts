@@ -246,7 +246,7 @@ async function run(seed: number): Promise<void> {
   if (message && !message.interrupted) expect(attempts.filter(({ outcome }) => outcome === "answered")).toHaveLength(1);
   expect(getEventListeners(abort.signal, "abort")).toEqual([]);
   // A line is free again, and a circuit lets somebody through: the next call comes to an end of its own.
-  await client.sendMessage(QUESTION, { timeouts: { total: 5_000 } }).catch((reason: unknown) => {
+  await client.sendMessage(QUESTION, { timeouts: { total: 30_000 } }).catch((reason: unknown) => {
     expect(reason).toBeInstanceOf(SendError);
     expect(reason).not.toMatchObject({ phase: "total" });
   });

@@ -2,26 +2,35 @@
 
 import { fallback } from "cloudllm";
 import { Gate, type ReplyScript, scriptedClient } from "cloudllm/testing";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { httpChunk, LAST_CHUNK, response, STREAM_HEAD } from "../support/raw-server.ts";
 import { CHAT } from "../support/wires.ts";
 import { failure, good, member, QUESTION, read } from "./fallback-members.ts";
+
+afterEach(() => void vi.useRealTimers());
+
+/** Stops the clock of the circuits that are made after it, and returns what moves it: calls may take any time. */
+function stoppedClock(): (ms: number) => void {
+  vi.useFakeTimers({ toFake: ["performance"] });
+  return (ms) => void vi.advanceTimersByTime(ms);
+}
 
 describe("a circuit", () => {
   const CIRCUIT = { failureThreshold: 3, resetAfterMs: 700 };
 
   test("opens after repeated failures, lets one trial through after a pause, and closes when it succeeds", async () => {
     let isDown = true;
+    const elapse = stoppedClock();
     const a = await member((request) => (isDown ? void request.socket.write(response(500, "{}")) : good("A")(request)));
     const b = await member(good("B"));
     const client = fallback([a.client, b.client], { circuit: CIRCUIT });
     for (let call = 0; call < 6; call++) expect((await read(client)).message.content).toBe("B");
     expect(a.server.requests).toHaveLength(3);
-    await new Promise((resolve) => setTimeout(resolve, 720));
+    elapse(720);
     await Promise.all(Array.from({ length: 4 }, () => read(client)));
     expect(a.server.requests).toHaveLength(4);
     isDown = false;
-    await new Promise((resolve) => setTimeout(resolve, 720));
+    elapse(720);
     expect((await read(client)).message.content).toBe("A");
     expect((await read(client)).message.content).toBe("A");
   });
@@ -66,23 +75,24 @@ describe("a circuit", () => {
   });
 
   test("lets one trial through, however many ask at once, and the next when that one reports nothing", async () => {
+    const elapse = stoppedClock();
     const held = new Gate();
     let asked = 0;
     const a = scriptedClient(() => (asked++ === 0 ? { refusal: { status: 500 } } : { steps: [{ pause: held }] }));
     const b = scriptedClient(() => ({ text: "B" }));
     const client = fallback([a, b], { circuit: { failureThreshold: 1, resetAfterMs: 80 } });
-    const pauseIsOver = () => new Promise((resolve) => setTimeout(resolve, 90));
     await client.sendMessage(QUESTION);
-    await pauseIsOver();
+    elapse(90);
     for (const calls of [2, 3, 4]) {
       const streams = await Promise.all(Array.from({ length: 20 }, () => client.sendMessageStream(QUESTION)));
       expect(a.calls).toHaveLength(calls); // the trial's stream is never read, and never ends
       expect(streams).toHaveLength(20);
-      await pauseIsOver();
+      elapse(90);
     }
   });
 
   test("learns nothing of a trial from a call that was asked before it opened", async () => {
+    const elapse = stoppedClock();
     const first = new Gate();
     const a = scriptedClient([
       { text: "late", opensAfter: first },
@@ -96,7 +106,7 @@ describe("a circuit", () => {
     const early = failure(client.sendMessage(QUESTION, { signal: abort.signal }));
     await first.reached;
     expect((await client.sendMessage(QUESTION)).content).toBe("B");
-    await new Promise((resolve) => setTimeout(resolve, 55));
+    elapse(55);
     const trial = await client.sendMessageStream(QUESTION);
     abort.abort();
     await early;
@@ -169,6 +179,7 @@ describe("one caller's fault does not shut a client for all", () => {
   });
 
   test("a trial that ends with a caller's fault neither closes the circuit nor keeps the next trial waiting", async () => {
+    const elapse = stoppedClock();
     const statuses = [500, 400, 500, 400];
     const a = await member((request, index) => {
       const status = statuses[index];
@@ -177,14 +188,13 @@ describe("one caller's fault does not shut a client for all", () => {
     });
     const b = await member(good("B"));
     const client = fallback([a.client, b.client], { circuit: { failureThreshold: 1, resetAfterMs: 60 } });
-    const pauseIsOver = () => new Promise((resolve) => setTimeout(resolve, 70));
     expect((await read(client)).message.content).toBe("B");
-    await pauseIsOver();
+    elapse(70);
     expect((await failure(read(client))).kind).toBe("invalidRequest");
     expect((await read(client)).message.content).toBe("B"); // another trial at once, which fails
     expect((await read(client)).message.content).toBe("B"); // open again: nobody asks a
     expect(a.server.requests).toHaveLength(3);
-    await pauseIsOver();
+    elapse(70);
     await failure(read(client));
     expect((await read(client)).message.content).toBe("A");
   });

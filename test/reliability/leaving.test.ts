@@ -11,6 +11,7 @@ import {
   type SendOptions,
 } from "cloudllm";
 import { describe, expect, test } from "vitest";
+import { withLongerTimes } from "../support/longer-times.ts";
 import { httpChunk, LAST_CHUNK, type RawServer, response, STREAM_HEAD } from "../support/raw-server.ts";
 import { type Answer, useServers } from "../support/servers.ts";
 import { CHAT } from "../support/wires.ts";
@@ -68,13 +69,21 @@ const WAYS: readonly (readonly [string, string, (stream: MessageStream, abort: A
   ["the total limit", "timeout", () => undefined],
 ];
 
+/** A stream must have begun before its limit passes. */
+function testWays(check: (...args: readonly [...(typeof WAYS)[number], times: number]) => Promise<void>): void {
+  test.each(WAYS)("is ended by %s", (way, outcome, leave) => {
+    const at = (times: number) => check(way, outcome, leave, times);
+    return outcome === "timeout" ? withLongerTimes(at) : at(1);
+  });
+}
+
 describe.each(SHAPES)("%s: a stream without a reader", (_shapeName, shape) => {
-  test.each(WAYS)("is ended by %s", async (way, outcome, leave) => {
+  testWays(async (way, outcome, leave, times) => {
     const server = await serve(begun);
     const abort = new AbortController();
     const options: SendOptions = {
       signal: abort.signal,
-      ...(outcome === "timeout" && { timeouts: { total: 300 } }),
+      ...(outcome === "timeout" && { timeouts: { total: 300 * times } }),
     };
     const stream = await clientOf(server, shape).sendMessageStream(QUESTION, options);
     const ended = endOf(stream);
@@ -92,19 +101,19 @@ describe.each(SHAPES)("%s: a stream without a reader", (_shapeName, shape) => {
 });
 
 describe.each(SHAPES)("%s: a stream of which only the first chunk is read", (_shapeName, shape) => {
-  test.each(WAYS)("is ended by %s", async (_way, outcome, leave) => {
+  testWays(async (way, outcome, leave, times) => {
     const server = await serve(begun);
     const abort = new AbortController();
     const stream = await clientOf(server, shape).sendMessageStream(QUESTION, {
       signal: abort.signal,
-      ...(outcome === "timeout" && { timeouts: { total: 300 } }),
+      ...(outcome === "timeout" && { timeouts: { total: 300 * times } }),
     });
     const chunks = stream[Symbol.asyncIterator]();
     expect((await chunks.next()).value).toMatchObject({ content: "A" });
     expect(stream.partial.estimatedUsage?.inputTokens).toBeGreaterThan(0);
     const ended = endOf(stream);
     const once = { [Symbol.asyncIterator]: () => chunks } as never as MessageStream;
-    leave(_way.startsWith("a loop") ? once : stream, abort);
+    leave(way.startsWith("a loop") ? once : stream, abort);
     await server.requests[0]?.closed;
     expect((await ended)?.kind).toBe(outcome === "stopped" ? undefined : outcome);
     expect(stream.partial).toMatchObject({ content: "A", interrupted: true });
@@ -115,41 +124,46 @@ describe.each(SHAPES)("%s: a stream of which only the first chunk is read", (_sh
 describe("the total limit", () => {
   test.each(SHAPES)("does not begin again with another request (%s)", async (_name, shape) => {
     for (const method of ["sendMessage", "sendMessageStream"] as const) {
-      const server = await serve(silent);
-      const started = performance.now();
-      const error = await failure(clientOf(server, shape)[method](QUESTION, { timeouts: { total: 300 } }));
-      expect(error).toMatchObject({ kind: "timeout", phase: "total" });
-      expect(error.attempts?.map(({ outcome }) => outcome)).toEqual(["timeout"]);
-      expect(performance.now() - started).toBeLessThan(550);
-      expect(server.requests).toHaveLength(1);
-      await server.requests[0]?.closed;
+      await withLongerTimes(async (times) => {
+        const server = await serve(silent);
+        const started = performance.now();
+        const error = await failure(clientOf(server, shape)[method](QUESTION, { timeouts: { total: 300 * times } }));
+        expect(error).toMatchObject({ kind: "timeout", phase: "total" });
+        expect(error.attempts?.map(({ outcome }) => outcome)).toEqual(["timeout"]);
+        expect(performance.now() - started).toBeLessThan(550 * times);
+        expect(server.requests).toHaveLength(1);
+        await server.requests[0]?.closed;
+      });
     }
   });
 
-  test("is shared by the clients of a fallback", async () => {
-    const server = await serve((request, index) =>
-      index === 0 ? void setTimeout(() => down(request, 0), 150) : undefined,
-    );
-    const make = () => CHAT.client(server.port, { retries: 0 });
-    const started = performance.now();
-    const error = await failure(
-      fallback([make(), make(), make()]).sendMessageStream(QUESTION, { timeouts: { total: 400 } }),
-    );
-    expect(error).toMatchObject({ kind: "timeout", phase: "total" });
-    expect(error.attempts?.map(({ outcome }) => outcome)).toEqual(["overloaded", "timeout"]);
-    expect(performance.now() - started).toBeLessThan(540);
-  });
+  test("is shared by the clients of a fallback", () =>
+    withLongerTimes(async (times) => {
+      const server = await serve((request, index) =>
+        index === 0 ? void setTimeout(() => down(request, 0), 150 * times) : undefined,
+      );
+      const make = () => CHAT.client(server.port, { retries: 0 });
+      const started = performance.now();
+      const error = await failure(
+        fallback([make(), make(), make()]).sendMessageStream(QUESTION, { timeouts: { total: 400 * times } }),
+      );
+      expect(error).toMatchObject({ kind: "timeout", phase: "total" });
+      expect(error.attempts?.map(({ outcome }) => outcome)).toEqual(["overloaded", "timeout"]);
+      expect(performance.now() - started).toBeLessThan(540 * times);
+    }));
 
   test("holds for a client that waits for its turn as well", async () => {
     const server = await serve(begun);
     const limited = rateLimit(CHAT.client(server.port), { concurrency: 1 });
     const held = await limited.sendMessageStream(QUESTION);
-    const started = performance.now();
-    for (const client of [limited, fallback([limited, limited]), hedge(limited, limited, { afterMs: 0 })]) {
-      const error = await failure(client.sendMessage(QUESTION, { timeouts: { total: 60 } }));
-      expect(error).toMatchObject({ kind: "timeout", phase: "total", attempts: [] });
-    }
-    expect(performance.now() - started).toBeLessThan(600);
+    await withLongerTimes(async (times) => {
+      const started = performance.now();
+      for (const client of [limited, fallback([limited, limited]), hedge(limited, limited, { afterMs: 0 })]) {
+        const error = await failure(client.sendMessage(QUESTION, { timeouts: { total: 60 * times } }));
+        expect(error).toMatchObject({ kind: "timeout", phase: "total", attempts: [] });
+      }
+      expect(performance.now() - started).toBeLessThan(600 * times);
+    });
     expect(server.requests).toHaveLength(1);
     await held.stop();
   });

@@ -5,6 +5,7 @@ import { scriptedClient } from "cloudllm/testing";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { rateLimitsOf } from "../../src/call/rate-limits.ts";
 import { SlidingWindow } from "../../src/reliability/sliding-window.ts";
+import { withLongerTimes } from "../support/longer-times.ts";
 import { httpChunk, LAST_CHUNK, type RawServer, rawServer, response, STREAM_HEAD } from "../support/raw-server.ts";
 import { CHAT } from "../support/wires.ts";
 
@@ -199,33 +200,33 @@ describe("a wait that is longer than a call takes", () => {
   });
 });
 
-test("what the provider says of its limits counts from the headers on, not from the end of the reply", async () => {
-  const head = STREAM_HEAD.replace(
-    "\r\n\r\n",
-    "\r\nx-ratelimit-remaining-requests: 0\r\nx-ratelimit-reset-requests: 200ms\r\n\r\n",
-  );
-  let finish: () => unknown = () => undefined;
-  const server = await rawServer(({ socket }, index) => {
-    socket.write((index === 0 ? head : STREAM_HEAD) + httpChunk(CHAT.text("Hello.", 0)));
-    const end = () => socket.write(httpChunk(CHAT.end(1)) + LAST_CHUNK);
-    if (index > 0) end();
-    else finish = end;
-  });
-  const line = rateLimit(CHAT.client(server.port), {});
-  const started = performance.now();
-  const first = await line.sendMessageStream(QUESTION);
-  const second = line.sendMessage(QUESTION);
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  expect(server.requests).toHaveLength(1);
-  await second;
-  expect(performance.now() - started).toBeGreaterThan(195);
-  finish();
-  await first.stop();
-  const third = performance.now();
-  await line.sendMessage(QUESTION);
-  expect(performance.now() - third).toBeLessThan(150);
-  await server[Symbol.asyncDispose]();
-});
+test("what the provider says of its limits counts from the headers on, not from the end of the reply", () =>
+  withLongerTimes(async (times) => {
+    const head = STREAM_HEAD.replace(
+      "\r\n\r\n",
+      `\r\nx-ratelimit-remaining-requests: 0\r\nx-ratelimit-reset-requests: ${200 * times}ms\r\n\r\n`,
+    );
+    let finish: () => unknown = () => undefined;
+    await using server = await rawServer(({ socket }, index) => {
+      socket.write((index === 0 ? head : STREAM_HEAD) + httpChunk(CHAT.text("Hello.", 0)));
+      const end = () => socket.write(httpChunk(CHAT.end(1)) + LAST_CHUNK);
+      if (index > 0) end();
+      else finish = end;
+    });
+    const line = rateLimit(CHAT.client(server.port), {});
+    const started = performance.now();
+    const first = await line.sendMessageStream(QUESTION);
+    const second = line.sendMessage(QUESTION);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(server.requests).toHaveLength(1);
+    await second;
+    expect(performance.now() - started).toBeGreaterThan(195 * times);
+    finish();
+    await first.stop();
+    const third = performance.now();
+    await line.sendMessage(QUESTION);
+    expect(performance.now() - third).toBeLessThan(150 * times);
+  }));
 
 test.each([
   ["1", 1_000],

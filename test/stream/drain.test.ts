@@ -93,7 +93,7 @@ describe("it ends", () => {
     const { stream, request } = await opened(() => undefined);
     const started = performance.now();
     const message = await stream.stop({ drain: { withinMs: 80 } });
-    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(performance.now() - started).toBeLessThan(10_000); // the default is half a minute
     expect(message).toMatchObject({ content: "Shown.", finishReason: "stopped" });
     expect(message.usage).toBeUndefined();
     expect(message.estimatedUsage?.outputTokens).toBeGreaterThan(0);
