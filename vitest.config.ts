@@ -22,9 +22,13 @@ const LONG = [
  * Files that run one after the other in the same process, with the same modules: to load these anew takes longer than
  * most of the files. Each leaves globals, environment and clocks as it found them.
  */
-const SHARING = ["dialects", "embedded", "models", "otel", "protocols", "schema", "session", "stream", "transport"].map(
-  (folder) => `test/${folder}/**/*.test.ts`,
-);
+const SHARING = [
+  "clients/**/!(protocol-loading)", // that one looks at what a client loads
+  ...["credentials", "dialects", "embedded", "models", "otel", "protocols", "reliability"].map(
+    (name) => `${name}/**/*`,
+  ),
+  ...["schema", "session", "stream", "transport", "web"].map((name) => `${name}/**/*`),
+].map((files) => `test/${files}.test.ts`);
 
 /** Begins with the long files, which a machine without earlier results takes for short: none is left for the end. */
 class LongestFirst extends BaseSequencer {

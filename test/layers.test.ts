@@ -201,3 +201,13 @@ function importsOf(source: string): { specifier: string; typeOnly: boolean }[] {
     typeOnly: /^type\s*\{/.test(names) || /^\{(\s*type\s[^,}]+,?)+\s*\}/.test(names),
   }));
 }
+
+test("what tests share begins nothing when it is loaded: files of one process load it once", () => {
+  const support = fileURLToPath(new URL("./support/", import.meta.url));
+  const acting = readdirSync(support)
+    .filter((file) => file.endsWith(".ts"))
+    .filter((file) =>
+      /^(before|after)(All|Each)\(|^vi\.(mock|stub|spyOn|use)/m.test(readFileSync(join(support, file), "utf8")),
+    );
+  expect(acting).toEqual([]);
+});
