@@ -35,8 +35,11 @@ export interface LogPlace extends AsyncDisposable {
 const folder = mkdtempSync(join(tmpdir(), "cloudllm-faults-"));
 let redis: Promise<RedisServer> | undefined;
 
-/** @param leaseMs the time after which a silent writer counts as dead */
-export async function logPlace(name: LogName, leaseMs: number): Promise<LogPlace> {
+/**
+ * @param leaseMs the time after which a silent writer counts as dead
+ * @param driver which of Redis's drivers is used: a number, which may be larger than there are
+ */
+export async function logPlace(name: LogName, leaseMs: number, driver: number): Promise<LogPlace> {
   const closing: (() => unknown)[] = [];
   const shared = name === "memory" ? memoryLog({ leaseMs }) : undefined;
   const address = await addressOf(name);
@@ -45,7 +48,7 @@ export async function logPlace(name: LogName, leaseMs: number): Promise<LogPlace
     address,
     async open() {
       if (name === "no log" || name === "memory") return shared;
-      const { log, close } = await openedLog(name, address, leaseMs);
+      const { log, close } = await openedLog(name, address, { leaseMs, driver });
       closing.push(close);
       return log;
     },
@@ -71,14 +74,14 @@ async function addressOf(name: LogName): Promise<string> {
 async function openedLog(
   name: "SQLite" | "Redis",
   address: string,
-  leaseMs: number,
+  { leaseMs, driver }: { readonly leaseMs: number; readonly driver: number },
 ): Promise<{ log: ReplyLog; close(): unknown }> {
   if (name === "SQLite") {
     const database = await sqliteDrivers[0]?.open(address);
     const log = sqliteLog(database as unknown as SqliteLike, { leaseMs });
     return { log, close: () => log.close().then(() => database?.close()) };
   }
-  const connection = await redisDrivers[0]?.connect(address);
+  const connection = await redisDrivers[driver % redisDrivers.length]?.connect(address);
   const log = redisLog(connection?.client as RedisLike, { leaseMs });
   return { log, close: () => log.close().then(() => connection?.close()) };
 }

@@ -1,7 +1,7 @@
 /**
  * A relay in a process of its own, over the built package. It reports its port, and the growth of its memory when it is asked.
- * Arguments: the protocol, the transport, the model's server, the key, the log and its address, the lease in milliseconds, and
- * `continue` for take-overs.
+ * Arguments: the protocol, the transport, the model's server, the key, the log, its address and its driver, the lease in
+ * milliseconds, and `continue` for take-overs.
  */
 import { createServer } from "node:http";
 import { createRelay, memoryLog, toNode } from "cloudllm/server";
@@ -10,7 +10,7 @@ import { sqliteLog } from "cloudllm/store/sqlite";
 import { redisDrivers, sqliteDrivers } from "../interop/drivers.mjs";
 import { clientOf } from "./clients.mjs";
 
-const [protocol, transport, origin, apiKey, logName, address, leaseMs, recover] = process.argv.slice(2);
+const [protocol, transport, origin, apiKey, logName, address, driver, leaseMs, recover] = process.argv.slice(2);
 const times = { leaseMs: Number(leaseMs) };
 
 const relay = createRelay({
@@ -44,7 +44,7 @@ async function logOf(name) {
     case "SQLite":
       return sqliteLog(await sqliteDrivers[0].open(address), times);
     case "Redis":
-      return redisLog((await redisDrivers[0].connect(address)).client, times);
+      return redisLog((await redisDrivers[driver % redisDrivers.length].connect(address)).client, times);
     default:
       return undefined;
   }

@@ -10,6 +10,7 @@ import { createRelay, type Relay, type RelayOptions, type ReplyLog, toNode } fro
 import type { RawServer } from "../support/raw-server.ts";
 import { type LogPlace, logPlace } from "./logs.ts";
 import { type Answer, KEY, type Options, type Scene } from "./scene.ts";
+import { SPEAKERS } from "./speakers/index.ts";
 
 const PROGRAM = fileURLToPath(new URL("./relay-process.mjs", import.meta.url));
 const BUILT = fileURLToPath(new URL("../../dist/server/index.js", import.meta.url));
@@ -59,7 +60,8 @@ export class RelayStage implements AsyncDisposable {
   }
 
   static async of(scene: Scene, answer: Answer, leaseMs: number): Promise<RelayStage> {
-    return new RelayStage(scene, await logPlace(scene.log ?? "no log", leaseMs), await scene.serve(answer), leaseMs);
+    const place = await logPlace(scene.log ?? "no log", leaseMs, SPEAKERS.indexOf(scene.speaker));
+    return new RelayStage(scene, place, await scene.serve(answer), leaseMs);
   }
 
   get model(): RawServer {
@@ -95,7 +97,9 @@ export class RelayStage implements AsyncDisposable {
     if (!existsSync(BUILT)) throw new Error(`${BUILT} is missing: npm test builds it, and npm run build does.`);
     const { speaker, transport } = this.#scene;
     const { name, address } = this.#place;
-    const args = [speaker.protocol, transport, this.#model.origin, KEY, name, address, String(this.#leaseMs), recover];
+    const driver = String(SPEAKERS.indexOf(speaker));
+    const place = [name, address, driver, String(this.#leaseMs), recover];
+    const args = [speaker.protocol, transport, this.#model.origin, KEY, ...place];
     const { PATH = "", HOME = "", SYSTEMROOT = "" } = process.env;
     const before = starting;
     let started = (): void => undefined;
