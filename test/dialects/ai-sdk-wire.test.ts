@@ -132,6 +132,40 @@ describe.each(aiSdkVersions)("ai $title", (version) => {
   );
 });
 
+describe.each(aiSdkVersions.filter(({ packageName }) => packageName === "ai"))("ai $title", (version) => {
+  const { scene, open } = useAiSdk(version);
+
+  scene("shows a reply that takes back words again and again as it is in the end", { timeout: 60_000 }, async () => {
+    const rewind = fc
+      .tuple(fc.nat(6), fc.nat(4))
+      .map(([length, reasoningLength]) => chunk("rewind", { length, reasoningLength }));
+    const some = fc.oneof(
+      short.map(text),
+      short.map((reasoning) => chunk("reasoning", { reasoning })),
+      id.map((call) => chunk("toolCallDelta", { index: 0, id: call, name: "f", argumentsDelta: '{"a' })),
+      short.map((path) => chunk("citation", { url: `https://a.example/${encodeURIComponent(path)}` })),
+      rewind,
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(some, { maxLength: 20 }), async (chunks) => {
+        const encoder = new AiSdkEncoder(view, { ...options, resetStep: true });
+        let answer = encoder.encode(opened);
+        for (const one of chunks) answer += encoder.encode({ type: "chunks", chunks: [one] });
+        const page = await open({
+          url: "http://relay.test/chat",
+          answer: answer + encoder.encode(endOf("complete", {})),
+        });
+        const { error, messages } = await page.call("sendMessage", { text: "Hi" });
+        const parts = messages[1]?.parts ?? [];
+        const all = (type: string) => parts.map((part) => (part.type === type ? String(part.text) : "")).join("");
+        expect([error, all("text"), all("reasoning")]).toEqual([undefined, ...folded(chunks)]);
+        expect(parts.filter(({ state }) => /streaming/.test(String(state)))).toEqual([]);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
+
 function orderly(chunks: readonly MessageChunk[], end: End): string {
   const encoder = new AiSdkEncoder(view, { ...options, metadata: ({ finishReason }) => ({ finishReason }) });
   let stream = encoder.encode(opened);
