@@ -7,7 +7,7 @@ import type { FetchLike } from "../../src/transport/fetch.ts";
 
 // Thousands of errors: to map every frame of their stacks to the sources takes most of the time. No frame holds a key.
 const { stackTraceLimit } = Error;
-beforeAll(() => void Object.assign(Error, { stackTraceLimit: 1 }));
+beforeAll(() => void Object.assign(Error, { stackTraceLimit: 0 }));
 afterAll(() => void Object.assign(Error, { stackTraceLimit }));
 
 const KEY = "sk-Proj/a+B_9=quite&long\"key'x";
