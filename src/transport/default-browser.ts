@@ -1,7 +1,7 @@
 /** The default transport in browsers, where a program does not choose its way to the network. */
 
 import { fetchTransport } from "./fetch.ts";
-import { LaterTransport } from "./later-transport.ts";
+import { LazyTransport } from "./lazy-transport.ts";
 import type { Network } from "./network.ts";
 import type { Transport } from "./transport.ts";
 import { unsupportedNetwork } from "./unsupported-network.ts";
@@ -9,5 +9,5 @@ import { unsupportedNetwork } from "./unsupported-network.ts";
 /** The first call reports a choice that a browser does not have. Its own proxy is not a part of the program. */
 export function defaultTransport(network?: Network): Transport {
   if (!network || network.type === "direct") return fetchTransport();
-  return new LaterTransport(() => Promise.reject(unsupportedNetwork(network)));
+  return new LazyTransport(() => Promise.reject(unsupportedNetwork(network)));
 }

@@ -1,6 +1,6 @@
 /** The default transport on Node (export condition `node`). */
 
-import { LaterTransport } from "./later-transport.ts";
+import { LazyTransport } from "./lazy-transport.ts";
 import type { Network } from "./network.ts";
 import { nodeHttpTransport } from "./node-http.ts";
 import { keptAgent } from "./node-targets.ts";
@@ -18,7 +18,7 @@ export function defaultTransport(network?: Network): Transport {
     return shared;
   }
   const parts = { nodeHttpTransport, keptAgent }; // passed: a built file that imports them would need one more between the two
-  return new LaterTransport(async () => (await import("./node-network.ts")).networkTransport(network, parts));
+  return new LazyTransport(async () => (await import("./node-network.ts")).networkTransport(network, parts));
 }
 
 /**

@@ -1,4 +1,6 @@
-/** The answers of a gateway: a body, or a reply as it is written. Those to requests that fail are in `error.ts`. */
+/**
+ * The answers of a gateway: a body, or a reply as it is written. Those to requests that fail are in `error-answer.ts`.
+ */
 
 import type { DialectBody } from "../../dialects/dialect.ts";
 import type { GatewayReply, GatewayWire } from "../../dialects/gateway/dialect.ts";

@@ -12,7 +12,7 @@ import { RunHost } from "../run/run-host.ts";
 import { bodyAnswer, streamAnswer } from "./answer.ts";
 import type { GatewayCall } from "./call.ts";
 import { dialectOf, modelFormsOf } from "./dialects.ts";
-import { gatewayError } from "./error.ts";
+import { gatewayError } from "./error-answer.ts";
 import { KeptReplies, keptReply } from "./kept-replies.ts";
 import { type GatewayModel, unknownModel } from "./models.ts";
 import { NewReplies } from "./new-replies.ts";

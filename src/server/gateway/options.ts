@@ -3,7 +3,6 @@
 import type { ClientWrapper } from "../../contract/client.ts";
 import type { SendError } from "../../contract/errors.ts";
 import { unknownOption } from "../../contract/unknown-option.ts";
-
 import { isJsonObject } from "../../platform/json-object.ts";
 import { receivedText, typeText } from "../../platform/received.ts";
 import { withoutUndefined } from "../../platform/without-undefined.ts";

@@ -14,8 +14,8 @@ import type { RelaySettings } from "../relay-options.ts";
 import { type Signer, signerOf } from "../request/signature.ts";
 import type { CheckedStart } from "../request/start-request.ts";
 import { approvalsIn, UsedApprovals } from "../request/used-approvals.ts";
+import { ActiveRuns, type OnBusy } from "./active-runs.ts";
 import { Admission } from "./admission.ts";
-import { Chats, type OnBusy } from "./chats.ts";
 import { EarlyStops } from "./early-stops.ts";
 import { maskOf } from "./mask.ts";
 import { clientOf, replySource, requestToKeep, scopedChat } from "./reply-source.ts";
@@ -42,7 +42,7 @@ const DRAIN_END_MS = 5_000;
 const STOP_MS = 2_000;
 
 export class RunHost {
-  readonly chats: Chats;
+  readonly #activeRuns: ActiveRuns;
   readonly signer: Signer | undefined;
   readonly now = (): number => performance.now();
   readonly #settings: RelaySettings;
@@ -60,7 +60,7 @@ export class RunHost {
     this.#runs = new Runs(this.now);
     this.#admission = new Admission(policy, this.#runs);
     this.#approvals = new UsedApprovals(settings);
-    this.chats = new Chats(log, this.#runs);
+    this.#activeRuns = new ActiveRuns(log, this.#runs);
     this.signer = policy.secret === undefined ? undefined : signerOf(policy.secret);
   }
 
@@ -145,7 +145,7 @@ export class RunHost {
       if (error instanceof Refusal && error.status === 404) this.#earlyStops.add(id, caller, this.now());
       throw error;
     }
-    return this.chats.stop(id, STOP_MS);
+    return this.#activeRuns.stop(id, STOP_MS);
   }
 
   /** @throws {Refusal} 404 when the run is unknown, another user's, or another chat's */
@@ -256,14 +256,14 @@ export class RunHost {
 
   /** Makes the run the only one of its chat; of this process alone when the log does not answer. */
   async #claim(head: RunHead, latest: Promise<ChatRun | undefined> | undefined, onBusy: OnBusy): Promise<void> {
-    if (!latest) return this.chats.claimHere(head, onBusy);
+    if (!latest) return this.#activeRuns.claimHere(head, onBusy);
     try {
-      await this.chats.claim(head, latest, onBusy);
+      await this.#activeRuns.claim(head, latest, onBusy);
     } catch (cause) {
       if (cause instanceof Refusal) throw cause;
       const message = "The log does not answer: the chat's runs of other processes are unknown.";
       this.#settings.onError(new SendError("storage", message, { cause }), head);
-      await this.chats.claimHere(head, onBusy);
+      await this.#activeRuns.claimHere(head, onBusy);
     }
   }
 

@@ -1,9 +1,9 @@
-/** A transport in a file of its own, which programs read only when they use it. */
+/** Lazy loading of a transport: a file of its own, which programs read only when they use it. */
 
 import type { Exchange, HttpRequest, Receiver, Transport } from "./transport.ts";
 
 /** Loads a transport once. A failure counts for the calls that wait; the next loads again. */
-export class LaterTransport implements Transport {
+export class LazyTransport implements Transport {
   readonly #load: () => Promise<Transport>;
   #loading: Promise<Transport> | undefined;
   #loaded: Transport | undefined;

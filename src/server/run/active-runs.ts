@@ -23,7 +23,7 @@ const MAX_RACES = 5;
 export type OnBusy = "reject" | "replace";
 
 /** Decides which run of a chat is the active one. */
-export class Chats {
+export class ActiveRuns {
   readonly #log: ReplyLog;
   readonly #runs: Runs;
 
