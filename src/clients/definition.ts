@@ -13,12 +13,13 @@ export interface ClientOptions extends Omit<SendOptions, "signal"> {
   /** The id of a model that the provider knows; the typed constants are suggestions. */
   readonly model: string;
   /**
-   * The key, or a function that returns it, such as the token function of a cloud. Default: from the environment.
+   * The key, or a function that returns it, such as the token function of a cloud.
    *
-   * The function is called before each request: of retries, recoveries and resumed replies also. It keeps a token as
-   * long as it is valid. If the provider refuses the key, it is called once more in that call, with `isRefused: true`:
-   * a kept token is not returned again. If it throws, the call fails with kind `authentication` and the error as its
-   * `cause`, which no log prints.
+   * The function is called before each request, also before retries, recoveries and resumed replies. It keeps a token
+   * as long as it is valid. If the provider refuses the key, it is called once more in that call, with
+   * `isRefused: true`: a kept token is not returned again. If it throws, the call fails with kind `authentication` and
+   * the error as its `cause`, which no log prints.
+   * @default from the environment
    */
   readonly apiKey?: string | KeyFunction | undefined;
   /**
@@ -28,18 +29,20 @@ export interface ClientOptions extends Omit<SendOptions, "signal"> {
   readonly sign?: SignRequest | undefined;
   /**
    * The address, in the form of the provider's official SDK; or `unix:` with the path of a socket, a colon, and the
-   * path on the server: `unix:/run/llama.sock:/v1`. Default: the provider's own address.
+   * path on the server: `unix:/run/llama.sock:/v1`.
+   * @default the provider's own address
    */
   readonly baseUrl?: string | undefined;
   /**
-   * Allows sending a key over `http:` to a public address, where every router can read it. @default false
+   * Allows sending a key over `http:` to a public address, where every router can read it.
+   * @default false
    */
   readonly allowInsecureHttp?: boolean | undefined;
   /** Sends the requests in place of the runtime's own connection: for tests and other runtimes. */
   readonly fetch?: FetchLike | undefined;
   /**
-   * Opens the connections: an agent of `node:http` or `node:https`, with its CA, client certificate or SOCKS proxy. Node
-   * only.
+   * Opens the connections: an agent of `node:http` or `node:https`, with its CA, client certificate or SOCKS proxy.
+   * Node only.
    */
   readonly agent?: HttpAgent | undefined;
   /**
@@ -48,7 +51,7 @@ export interface ClientOptions extends Omit<SendOptions, "signal"> {
    * - a URL: this one, such as `http://name:password@proxy.example:3128`
    * - `false`: none
    *
-   * Default: none, unless Node was started with `NODE_USE_ENV_PROXY=1` or `--use-env-proxy`; on Bun and Deno, the one
+   * @default none, unless Node was started with `NODE_USE_ENV_PROXY=1` or `--use-env-proxy`; on Bun and Deno, the one
    * that their `fetch` uses.
    */
   readonly proxy?: boolean | string | undefined;

@@ -336,7 +336,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   }
 
   #optionsOf<Output>(given: SendOptions<Output>): SendOptions<Output> {
-    // Not a literal: V8 makes a hidden class for each that begins with a spread and goes on, which takes 1 µs.
+    // Not a literal: V8 makes a hidden class for each that has more fields behind a spread, which takes 1 µs.
     return Object.assign({}, this.#defaults, withoutUndefined(given));
   }
 

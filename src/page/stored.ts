@@ -1,4 +1,4 @@
-/** Small texts that the browser keeps for the page. Where it keeps none (blocked, full), the page goes on without. */
+/** Small texts that the browser keeps for the page. Where it keeps none (blocked, full), the page works without. */
 
 type Place = "localStorage" | "sessionStorage";
 

@@ -18,26 +18,27 @@ import { checkedClients, countingBy, jointDefaults, raceOf } from "./race-client
 /** When the next client is asked. */
 export interface FallbackOptions {
   /**
-   * Whether a failure lets the next client try. Default: every kind but `aborted`, `invalidRequest`, `contentFilter`,
-   * `invalidOutput` and `busy`, which would also fail there. If the function throws, the call fails with the failure in
-   * question.
+   * Whether a failure lets the next client try. If the function throws, the call fails with the failure in question.
+   * @default every kind but `aborted`, `invalidRequest`, `contentFilter`, `invalidOutput` and `busy`, which would also
+   * fail there
    */
   readonly shouldFallBack?: ((error: SendError) => boolean) | undefined;
   /**
    * Maximum wait for a client's first chunk, in milliseconds. Then the next client is asked, and the slow one released.
    * Only time in which the caller waits counts. The last client has no such limit, nor has a non-streamed reply.
-   * Default: off.
+   * @default off
    */
   readonly firstChunkWithinMs?: number | undefined;
   /**
-   * How to recover a reply that breaks after its first chunk, for calls that do not set it: see `Recovery`. Default:
-   * the call fails.
+   * How to recover a reply that breaks after its first chunk, for calls that do not set it: see `Recovery`.
+   * @default none: the call fails
    */
   readonly recover?: Recovery | undefined;
   /**
    * A client that keeps failing is left out for a while. Only the kinds `server`, `overloaded`, `network`, `timeout`
    * (but for the caller's own `timeouts.total`), `truncated`, `protocol` and `rateLimit` count: other kinds say nothing
-   * about the client for other callers. Default: 5 failures, 30 000 ms; `false` turns it off.
+   * about the client for other callers. `false` turns it off.
+   * @default 5 failures, 30_000 ms
    */
   readonly circuit?: CircuitOptions | false | undefined;
 }

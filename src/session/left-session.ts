@@ -142,7 +142,7 @@ async function continued(
     return call.needsApproval ? { type: "ask" } : approvals.of(call);
   };
   // The turn stays as it is in the store: another process continues it.
-  if (signal.aborted) throw new SendError("aborted", "The call was stopped before the turn went on.");
+  if (signal.aborted) throw new SendError("aborted", "The call was stopped before the turn continued.");
   const more = { messages, isResumed: false, reports, continued: { steps, reply, calls, decisionOf } };
   const stream = await continueTurn({ ...options, signal }, more);
   return { type: "open", stream, chunks: [...chunksOfSteps(steps), ...(reply ? chunksSoFar(reply) : [])] };

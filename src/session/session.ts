@@ -285,7 +285,7 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
 
   /**
    * Answers a call that waits (see `waiting`), and keeps the answer: also for another process, after a crash, and in
-   * `toJSON`. When no call waits any more, `sendMessageStream([])` goes on: it runs the calls that may run, gives the
+   * `toJSON`. When no call waits any more, `sendMessageStream([])` continues: it runs the calls that may run, gives the
    * model all results, and asks it for more. The same answer again does nothing.
    *
    * A call that may run is begun once. If the process ends after the turn has begun, the history closes the call with

@@ -12,7 +12,7 @@ export type CostOf = (
 
 /**
  * The limit of one turn: of all its replies together, as their providers bill them, else as estimated. The turn ends
- * with `finishReason: "budget"` when it has reached the limit and would go on:
+ * with `finishReason: "budget"` when it has reached the limit and would continue:
  *
  * - before the tools of a reply run. Their calls are closed: the history says that they were not run.
  * - inside a streamed reply. The text so far is kept, marked `interrupted` (see `onInterrupt`).

@@ -72,7 +72,7 @@ export class TurnSource implements ChunkSource, InnerCallHost {
   /** Fires when the turn exceeds its limit. */
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** @param first the turn's first reply; absent in a turn that goes on after answers to calls */
+  /** @param first the turn's first reply; absent in a turn that continues after answers to calls */
   constructor(turn: Turn, first: MessageStream | undefined) {
     this.#turn = turn;
     this.#calls = new TurnCalls(turn, (runner) => this.#toolEnded(runner));

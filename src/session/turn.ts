@@ -41,7 +41,7 @@ export interface TurnDefinition<Output> {
   readonly ask: Ask;
   /** The messages that the turn adds. */
   readonly messages: readonly Message[];
-  /** Whether the turn goes on after answers to calls: it shows their results, and runs those that may run. */
+  /** Whether the turn continues after answers to calls: it shows their results, and runs those that may run. */
   readonly isResumed: boolean;
   /** The options that are sent. */
   readonly options: SendOptions<Output>;
@@ -81,7 +81,7 @@ export class Turn<Output = unknown> {
   readonly timeout: TurnTimeout | undefined;
   readonly conversation: Conversation;
   /**
-   * The answered calls of a turn that goes on: those to run, and the results of the others. Absent in a turn that
+   * The answered calls of a turn that continues: those to run, and the results of the others. Absent in a turn that
    * begins with a reply.
    */
   readonly resumed: { readonly calls: readonly ToolCall[]; readonly results: readonly ToolMessage[] } | undefined;
@@ -167,7 +167,7 @@ export class Turn<Output = unknown> {
   }
 
   /**
-   * Resolves with the first reply, or with `undefined` in a turn that goes on after answers. The turn ends here if it
+   * Resolves with the first reply, or with `undefined` in a turn that continues after answers. The turn ends here if it
    * does not begin.
    * @throws {SendError} kind `aborted` when the turn is left meanwhile; any error of the client
    */

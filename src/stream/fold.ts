@@ -127,7 +127,7 @@ export class Fold {
       provider: facts.provider,
       model: facts.model,
       ...(facts.replay && {
-        // Not a literal: V8 makes a hidden class for each that begins with a spread and continues, which takes 1 µs.
+        // Not a literal: V8 makes a hidden class for each that has more fields behind a spread, which takes 1 µs.
         replay: Object.assign({}, ending === "running" ? facts.replay : withAllDigits(facts.replay), facts.writer),
       }),
       ...(ending !== "complete" && ending !== "running" && { interrupted: true as const }),

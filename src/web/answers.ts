@@ -7,7 +7,7 @@ import type { StartRequest } from "../dialects/native/wire.ts";
 export interface AnsweredCall {
   /** The fields of the start that answers it. */
   readonly fields: Partial<StartRequest>;
-  /** The call as it is shown when the reply goes on. */
+  /** The call as it is shown when the reply continues. */
   readonly shown: ChatToolCall;
 }
 

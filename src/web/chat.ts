@@ -12,7 +12,7 @@ import type { RelayAddress } from "./requests.ts";
  * - `idle`: it waits for the user.
  * - `sending`: a message is on its way, or the model has not begun.
  * - `streaming`: a reply is being written.
- * - `reconnecting`: the connection is lost, and is made again. The reply goes on meanwhile.
+ * - `reconnecting`: the connection is lost, and is made again. The reply continues meanwhile.
  * - `failed`: `error` has the reason, and `retry` tries again.
  */
 export type ChatStatus = "idle" | "sending" | "streaming" | "reconnecting" | "failed";
@@ -57,7 +57,7 @@ export interface ChatsOptions extends RelayAddress {
 
 /**
  * One conversation that the server keeps. It lives outside of components: a page that goes away only unsubscribes, and
- * the reply goes on. Its functions need no `this`.
+ * the reply continues. Its functions need no `this`.
  *
  * `send`, `retry`, `edit`, `regenerate` and `answer` resolve when the reply has ended, with the reply; with `undefined`
  * when there is none. A failure does not reject them: the snapshot has it.
@@ -94,13 +94,13 @@ export interface Chat {
     options?: ChatOptions,
   ) => Promise<ChatReply | undefined>;
   /**
-   * Writes a reply again; everything after it goes. A reply that is being written is stopped.
+   * Writes a reply again; everything after it is deleted. A reply that is being written is stopped.
    * @param messageId that of the reply, or of the message before it; default: the last reply
    */
   readonly regenerate: (messageId?: string, options?: ChatOptions) => Promise<ChatReply | undefined>;
   /**
    * Answers a call that waits. The server keeps the answer, and the call is `answered`, on all devices. When all calls
-   * of the reply are answered, the reply goes on.
+   * of the reply are answered, the reply continues.
    * @param answer `true` lets a call run that `needsApproval`; `false` or `{ deny: "the reason" }` refuses it. For a
    * call that `needsResult` it is the result, a string or a value that becomes JSON; or `{ deny }`
    */

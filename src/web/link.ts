@@ -86,7 +86,7 @@ export async function* eventsOf({
   let isEnded = false;
   /**
    * The last entry that came: a new connection reads on behind it. Absent while the start of the reply is the only
-   * place to go on from, also after chunks without an id.
+   * place to continue from, also after chunks without an id.
    */
   let last: string | undefined;
   let hasChunks = false;

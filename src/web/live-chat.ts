@@ -63,7 +63,7 @@ export function liveChat(
   let over: Promise<void> | undefined;
   /** Stays while the run of another page is shown, if a message has failed. */
   let failure: Failure | undefined;
-  /** Calls of the last reply that are answered here, by id, as they are shown when the reply goes on. */
+  /** Calls of the last reply that are answered here, by id, as they are shown when the reply continues. */
   let answers = new Map<string, ChatToolCall>();
   let awake = new AbortController();
 

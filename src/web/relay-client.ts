@@ -27,7 +27,10 @@ export interface RelayClientOptions extends Pick<SendOptions, "timeouts" | "retr
    * after an answer with the status 401.
    */
   readonly headers?: RelayAddress["headers"];
-  /** Sends the requests. Default: the global `fetch`. */
+  /**
+   * Sends the requests.
+   * @default the global `fetch`
+   */
   readonly fetch?: RelayAddress["fetch"];
   /**
    * Whether cookies go to a relay of another origin: see `RequestInit.credentials`.
@@ -81,7 +84,7 @@ export interface RelayClient extends TypedClient {
   /**
    * Answers calls that wait for approval (`toolCall.needsApproval`), and resolves with the stream of what follows: the
    * results of the calls that now run, and the reply to them. While other calls of a `chat` still wait, the answers are
-   * kept, and the reply is those calls. An empty array goes on after a failure.
+   * kept, and the reply is those calls. With an empty array, the reply continues after a failure.
    * @param messages with `chat`: results of other calls that wait, if there are any. Without: the complete
    * conversation, to its last reply as it came
    * @throws {SendError} as `sendMessageStream`

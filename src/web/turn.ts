@@ -15,7 +15,7 @@ export interface Turn {
   readonly options?: ChatOptions | undefined;
   /** The messages before the reply. */
   readonly messages: Messages;
-  /** The reply that goes on. */
+  /** The reply that continues. */
   readonly base?: ChatReply | undefined;
   /** The messages if nothing comes of it; absent where the message of the user stays, as failed. */
   readonly undo?: Messages | undefined;

@@ -7,7 +7,7 @@ import { movedCitation } from "../dialects/native/shown.ts";
 
 /**
  * Returns a reply with one chunk more.
- * @param start the length of the text before the run of the chunk, where a reply goes on
+ * @param start the length of the text before the run of the chunk, where a reply continues
  */
 export function withChunk(reply: ChatReply, chunk: MessageChunk, start: number): ChatReply {
   const { content, reasoning, citations, media, providerToolCalls, toolCalls } = reply;

@@ -30,7 +30,7 @@ export const CHAT_HELP: readonly string[] = [
     return `  ${`/${name} ${argument}`.padEnd(16)} ${does}`;
   }),
   "",
-  '  A line that ends in \\ goes on in the next. """ begins and ends a block of lines.',
+  '  A line that ends in \\ continues in the next. """ begins and ends a block of lines.',
   "  Pasted lines stay together. To say something that begins with /, begin with a blank.",
   "  Ctrl-C stops a reply and keeps its text; at an empty prompt it leaves, like Ctrl-D.",
 ];

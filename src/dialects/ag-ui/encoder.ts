@@ -35,7 +35,7 @@ export interface AgUiConnection {
 }
 
 /** A front end that comes back finds the reply at its beginning, or where it was. */
-const AWAY = ": the reply goes on elsewhere\n\n";
+const AWAY = ": the reply continues elsewhere\n\n";
 
 const LOST_PLACE = "The reply has changed in a place that this page cannot show again. Load the conversation.";
 
@@ -271,7 +271,7 @@ export class AgUiEncoder implements ReplyEncoder {
   #goAway(): void {
     if (this.#connection.comesBack) this.#out = AWAY;
     else {
-      const message = "The connection has ended before the reply. The reply goes on.";
+      const message = "The connection has ended before the reply. The reply continues.";
       this.#over({ type: "RUN_ERROR", message, code: "truncated" });
     }
     this.#isOver = true;

@@ -26,7 +26,7 @@ export interface EncoderOptions {
 
 /** Front ends show these sentences. */
 const REPLACED = "The reply began again in other words. Load the page again to see it.";
-const RECONNECT = "The server restarts, and the reply goes on. Load the page again to see the rest.";
+const RECONNECT = "The server restarts, and the reply continues. Load the page again to see the rest.";
 const NO_RESULT = "The reply ended before this call had a result.";
 
 const FINISH_REASONS: Readonly<Record<FinishReason, UiFinishReason>> = {

@@ -64,7 +64,7 @@ function newTurn(
     const results = resultsIn(last); // also those that the session has, which it leaves aside
     return { answers: decisionsIn(last), ...(results.length > 0 && { results }) };
   }
-  if (last.role !== "user") throw badRequest("The last message must be the user's, or the reply that goes on.");
+  if (last.role !== "user") throw badRequest("The last message must be the user's, or the reply that continues.");
   const content = { message: contentOf(last) };
   if (kind === "new") return content;
   if (!isComplete)

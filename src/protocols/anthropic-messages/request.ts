@@ -71,7 +71,7 @@ export function buildAnthropicRequest(
   const requestOf = (bound: BoundPieces): ProtocolRequest => {
     const turns = turnsOf(bound.pieces);
     const conversation = marks ? marked(systemAndTools, turns, marks) : { ...systemAndTools, messages: turns };
-    // Not a literal: V8 makes a hidden class for each that begins with a spread and continues, which takes 1 µs.
+    // Not a literal: V8 makes a hidden class for each that has more fields behind a spread, which takes 1 µs.
     const body: Block = Object.assign({}, fields, conversation);
     return {
       url: `${endpoint.baseUrl}/v1/messages`,

@@ -37,12 +37,12 @@ export interface RelayLimits {
   readonly viewersPerRun?: number | undefined;
   /**
    * Maximum size of a request's body, in bytes. A larger one is refused with 413.
-   * @default 1 048 576 (1 MiB)
+   * @default 1_048_576 (1 MiB)
    */
   readonly bodyBytes?: number | undefined;
   /**
    * Maximum time to read a request's body, in milliseconds. A slower one is refused with 408.
-   * @default 30 000
+   * @default 30_000
    */
   readonly bodyMs?: number | undefined;
   /**
@@ -62,7 +62,7 @@ export interface RelayLimits {
   readonly parts?: number | undefined;
   /**
    * Maximum text of one message, in UTF-16 units.
-   * @default 200 000
+   * @default 200_000
    */
   readonly textLength?: number | undefined;
   /**
@@ -73,7 +73,7 @@ export interface RelayLimits {
   readonly maxOutputTokens?: number | undefined;
   /**
    * Maximum time of a run, in milliseconds.
-   * @default 600 000 (10 minutes)
+   * @default 600_000 (10 minutes)
    */
   readonly totalMs?: number | undefined;
 }
@@ -129,7 +129,7 @@ export interface PolicyOptions {
    * Resolves with the caller of a request. Everything that belongs to another user is answered with 404.
    *
    * `"public"` admits every caller. All of them are one user then: a chat is open to those who know its id, and the
-   * limits count everybody together.
+   * limits count all of them together.
    */
   readonly authorize: "public" | Authorize;
   /**

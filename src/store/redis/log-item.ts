@@ -73,7 +73,7 @@ export interface ItemPage {
 
 /**
  * Returns the entries of items behind an id, each once and without a gap. A Redis that comes back with the data of a
- * moment ago has gaps: behind one, the next snapshot goes on, or the end.
+ * moment ago has gaps: the entries continue with the next snapshot behind one, or with the end.
  */
 export function itemPageOf(items: readonly LogItem[], after: EntryId | undefined, limit: number): ItemPage {
   const entries: LogEntry[] = [];

@@ -24,7 +24,7 @@ const MAX_ITEMS = 500;
 
 /**
  * Returns a log in Redis 6.2 or later, or a server that speaks like it. The relays of several processes share it: a
- * viewer may come back to any of them, and a run goes on when its process dies. It takes the clients of ioredis,
+ * viewer may come back to any of them, and a run continues when its process dies. It takes the clients of ioredis,
  * node-redis and Upstash, also those of a cluster, and uses no scripts. Every key has a time to live.
  *
  * Viewers in other processes see an entry within some milliseconds. The log opens one more connection for that, by the
@@ -80,7 +80,7 @@ class RedisLog implements ReplyLog, WrittenLog {
     expiry.forEach(replyValue);
     if (!isIdTooSmall(begun)) replyValue(begun);
     else if (!(await this.#hasToken(keys, "1-0", stored.token))) {
-      // A stream whose head has expired before it, or was evicted. The run of the latter may go on.
+      // A stream whose head has expired before it, or was evicted. The run of the latter may continue.
       if ((await topOf(this.client, keys.log))?.type !== "end") {
         await this.client.command(["DEL", keys.head]); // its writer brings back that of its owner
         return undefined;

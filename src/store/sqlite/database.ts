@@ -99,7 +99,7 @@ export class SqliteDatabase {
     return this.#statement(sql).all(...values) as readonly Row[];
   }
 
-  /** The event loop goes on meanwhile, unlike with SQLite's own `busy_timeout`. */
+  /** The event loop runs meanwhile, unlike with SQLite's own `busy_timeout`. */
   async #whenFree<Result>(work: () => Result): Promise<Result> {
     const end = performance.now() + BUSY_TIMEOUT_MS;
     for (;;) {
