@@ -173,7 +173,17 @@ function overlapsOf(text: string, rest: string): readonly number[] {
 function isNoAccident(text: string, length: number, arrived: string, rest: string): boolean {
   const size = rest.slice(0, length).trim().length;
   if (size === 0) return false;
-  return length === text.length || size >= (isGlued(arrived, text, length, rest) ? MIN_GLUED_OVERLAP : MIN_OVERLAP);
+  if (length === text.length || isLine(text, length)) return true;
+  return size >= (isGlued(arrived, text, length, rest) ? MIN_GLUED_OVERLAP : MIN_OVERLAP);
+}
+
+/**
+ * Returns whether the last characters are the line so far: models like to begin a broken line again. One character,
+ * also several times, is not a line: it may be half of a fence or a ruler.
+ */
+function isLine(text: string, length: number): boolean {
+  const start = text.length - length;
+  return text[start - 1] === "\n" && new Set(text.slice(start)).size > 1;
 }
 
 /** Returns whether nothing but a repetition explains the overlap. */
@@ -185,7 +195,10 @@ function isProven({ text, length }: Overlap, arrived: string, rest: string): boo
   if (words.startsWith("\n") || (arrived.endsWith("\n") && (start === 0 || text[start - 1] === "\n"))) return false;
   if (text.indexOf(words) < start) return false;
   if (runsOn(text, rest, length)) return false;
-  if (overlapsOf(text, rest).some((other) => other < length && other >= Math.min(length / 2, MIN_QUOTED))) return false;
+  const shorter = overlapsOf(text, rest).filter((other) => other < length);
+  if (shorter.some((other) => other >= Math.min(length / 2, MIN_QUOTED))) return false;
+  // The line so far may be begun again, and the next ones may be like those before it.
+  if (length < MIN_QUOTED && shorter.some((other) => isLine(text, other))) return false;
   if (start > 0) return length >= (glued ? SURE_GLUED_OVERLAP : SURE_OVERLAP);
   if (rest.length === length || /\s$/.test(arrived)) return false;
   return length >= (glued ? SURE_GLUED_TEXT : SURE_TEXT);
