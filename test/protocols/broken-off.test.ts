@@ -108,6 +108,19 @@ describe.each(Object.entries(ENDED))("%s", (_name, [client, body]) => {
   });
 });
 
+test.each<[event: string, status?: string]>([
+  ["response.cancelled", "cancelled"],
+  ["response.cancelled"],
+  ["response.done", "cancelled"],
+])("a Responses reply that is cancelled (`%s`, status %s) keeps what was paid", async (type, status) => {
+  const response = { id: "r", status, output: [], usage: { input_tokens: 3, output_tokens: 4, total_tokens: 7 } };
+  const delta = { type: "response.output_text.delta", output_index: 0, content_index: 0, delta: TEXT };
+  await expect(recorder.replied("openai", "m", events(delta, { type, response }))).rejects.toMatchObject({
+    message: expect.stringContaining("The response was cancelled."),
+    partial: { content: TEXT, usage: { inputTokens: 3, outputTokens: 4 } },
+  });
+});
+
 test("a request that Gemini refuses for a signature it lacks is not sent again", async () => {
   const body = events({ candidates: [{ content: {}, finishReason: "MISSING_THOUGHT_SIGNATURE" }] });
   await expect(recorder.replied("gemini", "m", body)).rejects.toMatchObject({

@@ -154,6 +154,7 @@ export class ResponsesDecoder implements Decoder {
       case "response.completed":
       case "response.incomplete":
       case "response.failed":
+      case "response.cancelled":
       case "response.done":
         this.#close(ended(objectIn(wire.response) ?? {}, what), chunks);
         return true;

@@ -7,8 +7,9 @@ import type { WireResponse } from "./wire.ts";
  * is not complete always counts.
  */
 export function ended(response: WireResponse, type: string): WireResponse {
-  const named = /^response\.(completed|incomplete|failed)$/.exec(type)?.[1];
+  const named = /^response\.(completed|incomplete|failed|cancelled)$/.exec(type)?.[1];
   const isComplete = !response.status || response.status === "completed";
-  const status = named === "failed" || (named && isComplete) ? named : response.status;
+  const isBroken = named === "failed" || named === "cancelled";
+  const status = isBroken || (named && isComplete) ? named : response.status;
   return status === response.status ? response : { ...response, status };
 }
