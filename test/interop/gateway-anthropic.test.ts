@@ -197,6 +197,13 @@ describe.each(LIBRARIES)("$id", ({ call, missing }) => {
       });
     });
 
+    test("an unknown model is not found", async () => {
+      const models = { one: scriptedClient([]) };
+      await using site = await gatewaySite(createGateway({ models, authorize: bearerKey(KEY) }));
+      const { error } = await call("whole", { origin: site.origin, key: KEY, params });
+      expect(error).toMatchObject({ name: "NotFoundError", status: 404, type: "not_found_error" });
+    });
+
     test("tokens are counted without a call of the model, and grow with the request", async () => {
       const gateway = testGateway([]);
       await using site = await gatewaySite(gateway);
