@@ -27,8 +27,9 @@ export type TurnBudget = {
   | { readonly dollars?: undefined; readonly costOf?: undefined }
   | {
       /**
-       * Maximum cost in US dollars. Inside a reply, input that the provider has not reported yet counts as read from
-       * its cache, so that no reply is cut too early. A reply of unknown cost reaches any limit.
+       * Maximum cost in US dollars. While a reply runs, all of its input counts as read from the provider's cache,
+       * unless the provider has reported its part: so no reply is cut too early. A complete reply whose cost is unknown
+       * counts as if it had reached the limit.
        */
       readonly dollars: number;
       /** The prices: `costOf` of `cloudllm/models`, which a program without this option does not contain. */

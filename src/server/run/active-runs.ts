@@ -1,4 +1,4 @@
-/** One active run for each chat: frees the chat for a new run, and makes that its last one. */
+/** One active run for each chat: frees the chat for a new run, and makes the new run its latest. */
 
 import { Refusal } from "../../dialects/refusal.ts";
 import type { ChatRun, ReplyLog, RunHead } from "../log/log.ts";
