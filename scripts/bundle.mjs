@@ -7,9 +7,12 @@ import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { rolldown } from "rolldown";
 
-/** Sources that every entry shares, without those that the relay alone uses and the parts that are loaded lazily: schemas, recovery. */
+/**
+ * Sources that every entry or every wire format shares, without those that the relay alone uses and the parts that are
+ * loaded lazily: schemas, recovery.
+ */
 const CORE =
-  /[/]src[/](?!(?:cli|credentials|dialects|embedded|models|otel|page|react|runtime|server|store|testing|web)[/]|schema[/](?!load-|schema[.]|standard-)|session[/](?:approvals|left-|load-(?:node|static)|merge-|tool-runner|turn-calls|turn-source)|stream[/](?:overlap-|recovering-)|transport[/](?:default-|fetch-network|ndjson|node-|proxy-|unsupported-)|protocols[/].+[/]|protocols[/](?:index|load-|with-))/;
+  /[/]src[/](?!(?:cli|credentials|dialects|embedded|models|otel|page|react|runtime|server|store|testing|web)[/]|schema[/](?!load-|schema[.]|standard-)|session[/](?:approvals|left-|load-(?:node|static)|merge-|tool-runner|turn-calls|turn-source)|stream[/](?:overlap-|recovering-)|transport[/](?:default-|fetch-network|ndjson|node-|proxy-|unsupported-)|protocols[/](?!capabilities|common).+[/]|protocols[/](?:index|load-|with-))/;
 
 /** A wire format: a file of its own, which a client loads when it needs it. */
 const PROTOCOL = /[/]src[/]protocols[/](anthropic-messages|chat-completions|gemini|ollama|responses)[/]/;
@@ -17,18 +20,21 @@ const PROTOCOL = /[/]src[/]protocols[/](anthropic-messages|chat-completions|gemi
 /** A turn of a session: a file of its own, which the first turn loads. */
 const TURN = /[/]src[/]session[/](?:approvals|merge-|tool-runner|turn-calls|turn-source)/;
 
-/** The sources that the wire formats share. */
-const COMMON = /[/]src[/]protocols[/](?:capabilities|common)[/]/;
-
 /** The entry for pages: its program carries nothing of the core that it does not use. */
 const VIEWER = "src/web/index.ts";
+
+/**
+ * The first entries: those that pages load. The sources of a shared file stand in the order in which the entries need them,
+ * and a page's program is compressed better in its own order.
+ */
+const FIRST = ["./dist/web/index.js", "./dist/runtime/browser.js"];
 
 /**
  * Bundles the entries of `manifest` (a parsed package.json) from `root`/src into `folder`. Returns the files that are in
  * it, those of packages included.
  */
 export async function bundle(root, folder, manifest) {
-  const entries = filesNamed(manifest, ".js").map((file) => [
+  const entries = [...new Set([...FIRST, ...filesNamed(manifest, ".js")])].map((file) => [
     file.slice("./dist/".length, -".js".length),
     join(root, file.replace("./dist/", "src/").replace(/\.js$/, ".ts")),
   ]);
@@ -67,15 +73,15 @@ export async function bundle(root, folder, manifest) {
       groups: [
         { name: "stream", test: (id) => CORE.test(id) && viewer.has(id), priority: 3 },
         { name: "core", test: CORE, priority: 2 },
-        { name: "protocols", test: COMMON, priority: 1 },
         { name: "turn-source", test: TURN },
         { name: "load-static-chat", test: /[/]load-static-chat/, includeDependenciesRecursively: false },
         { name: (id) => PROTOCOL.exec(id)?.[1], debugName: "protocol", test: PROTOCOL },
       ],
     },
-    // Shorter names of what is local to a function: V8 reads every file before it runs. Lines and the names of functions, classes and public methods stay.
+    // Shorter statements, and shorter names of what is local to a function: V8 reads every file before it runs. Lines and
+    // the names of functions, classes and public methods stay.
     minifyInternalExports: false, // for `dropFacades`
-    minify: { compress: false, mangle: { toplevel: false, keepNames: true }, codegen: false },
+    minify: { compress: true, mangle: { toplevel: false, keepNames: true }, codegen: false },
     comments: { legal: false, jsdoc: false, annotation: true },
   });
   await build.close();

@@ -19,7 +19,7 @@ import { startServer } from "./runtimes/server.mjs";
 import { startStage } from "./runtimes/stage.mjs";
 import { build, install, npm, root } from "./setup.mjs";
 
-/** In addition to the documents and the embedded model's weights. Measured: 568, of which the chat page is 42. */
+/** In addition to the documents and the embedded model's weights. Measured: 560, of which the chat page is 42. */
 const codeLimitKb = 580;
 /** Of the chat page, in the documents. Measured: 264. */
 const picturesLimitKb = 300;

@@ -74,7 +74,7 @@ export class Body {
     if (form.kind === "unknown") {
       form.text += text;
       text = withoutMark(form.text);
-      const first = /\S/.exec(text)?.[0];
+      const [first] = text.trimStart();
       if (first === undefined) {
         if (text !== "") form.text = "\n"; // stands for any number of empty lines
         return;

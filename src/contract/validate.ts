@@ -124,7 +124,8 @@ export function optionsFault(
 
 /** @throws {SendError} kind `invalidRequest` with the fault of the call */
 export function checkCall(messages: readonly Message[], options: SendOptions): void {
-  const fault = messagesFault(messages) ?? optionsFault(options as JsonObject) ?? togetherFault(options);
+  const fault =
+    messagesFault(messages) ?? optionsFault(options as JsonObject) ?? (options.toolChoice && togetherFault(options));
   if (fault) throw new SendError("invalidRequest", fault);
 }
 

@@ -9,26 +9,20 @@ type ChatDialect = keyof typeof import("./chat-completions/dialects.ts");
 type HostedDialect = keyof typeof import("./chat-completions/hosted-dialects.ts");
 type ResponsesDialect = keyof typeof import("./responses/dialects.ts");
 
-/** Loads what the protocols share at the same time: the protocol's own import of it would wait for that file. */
-async function withCommon<Modules>(protocol: Promise<Modules>): Promise<Modules> {
-  const [modules] = await Promise.all([protocol, import("./common/error-kinds.ts")]);
-  return modules;
-}
-
 async function chat(dialect: ChatDialect | HostedDialect): Promise<Protocol> {
-  const modules = await withCommon(import("./chat-completions/with-dialects.ts"));
+  const modules = await import("./chat-completions/with-dialects.ts");
   return modules.chatCompletions(modules[dialect]);
 }
 
 async function responses(dialect: ResponsesDialect): Promise<Protocol> {
-  const modules = await withCommon(import("./responses/with-dialects.ts"));
+  const modules = await import("./responses/with-dialects.ts");
   return modules.responses(modules[dialect]);
 }
 
 export const claudeMessages = async (): Promise<Protocol> =>
-  (await withCommon(import("./anthropic-messages/protocol.ts"))).anthropicMessages;
-export const geminiContent = async (): Promise<Protocol> => (await withCommon(import("./gemini/protocol.ts"))).gemini;
-export const ollamaApi = async (): Promise<Protocol> => (await withCommon(import("./ollama/protocol.ts"))).ollama;
+  (await import("./anthropic-messages/protocol.ts")).anthropicMessages;
+export const geminiContent = async (): Promise<Protocol> => (await import("./gemini/protocol.ts")).gemini;
+export const ollamaApi = async (): Promise<Protocol> => (await import("./ollama/protocol.ts")).ollama;
 export const openaiResponses = (): Promise<Protocol> => responses("OPENAI_RESPONSES");
 export const xaiResponses = (): Promise<Protocol> => responses("XAI_RESPONSES");
 export const commonChat = (): Promise<Protocol> => chat("COMMON_CHAT");
@@ -49,14 +43,10 @@ export const perplexityChat = (): Promise<Protocol> => chat("PERPLEXITY_CHAT");
 export const zaiChat = (): Promise<Protocol> => chat("ZAI_CHAT");
 export const bedrockChat = (): Promise<Protocol> => onBedrock(chat("BEDROCK_CHAT"));
 export const bedrockResponses = (): Promise<Protocol> => onBedrock(responses("BEDROCK_RESPONSES"));
-export const bedrockMessages = async (): Promise<Protocol> =>
-  (await withCommon(import("./bedrock/messages.ts"))).bedrockMessages;
-export const mantleMessages = async (): Promise<Protocol> =>
-  (await withCommon(import("./bedrock/messages.ts"))).mantleMessages;
-export const vertexGemini = async (): Promise<Protocol> =>
-  (await withCommon(import("./vertex/gemini.ts"))).vertexGemini;
-export const vertexMessages = async (): Promise<Protocol> =>
-  (await withCommon(import("./vertex/messages.ts"))).vertexMessages;
+export const bedrockMessages = async (): Promise<Protocol> => (await import("./bedrock/messages.ts")).bedrockMessages;
+export const mantleMessages = async (): Promise<Protocol> => (await import("./bedrock/messages.ts")).mantleMessages;
+export const vertexGemini = async (): Promise<Protocol> => (await import("./vertex/gemini.ts")).vertexGemini;
+export const vertexMessages = async (): Promise<Protocol> => (await import("./vertex/messages.ts")).vertexMessages;
 export const azureChat = (): Promise<Protocol> => onAzure(openaiChat());
 export const azureResponses = (): Promise<Protocol> => onAzure(openaiResponses());
 

@@ -226,15 +226,29 @@ describe.skipIf(!isBuilt)("the built package", () => {
     return (await run(process.execPath, args)).stdout;
   };
 
-  test("has one file for each protocol, which importing the package does not read", () => {
-    const read = new Set(["index.js", "runtime/node.js"]);
+  /** The files that Node reads for these, without those that they load later. */
+  const filesReadFor = (...files: readonly string[]): readonly string[] => {
+    const read = new Set(files);
     for (const file of read) {
       const code = readFileSync(join(ROOT, "dist", file), "utf8");
       for (const [, path = ""] of code.matchAll(/^(?:import|export) .*?from "(\..+?)";$/gm))
         read.add(join(file, "..", path));
     }
-    expect([...read].sort()).toEqual(["index.js", "runtime/node.js", "shared/core.js", "shared/stream.js"]);
+    return [...read].sort();
+  };
+  const OF_THE_PACKAGE = ["index.js", "runtime/node.js", "shared/core.js", "shared/stream.js"];
+
+  test("has one file for each protocol, which importing the package does not read", () => {
+    expect(filesReadFor("index.js", "runtime/node.js")).toEqual(OF_THE_PACKAGE);
   });
+
+  test.each(["anthropic-messages", "chat-completions", "gemini", "ollama", "responses"])(
+    "a client of %s waits for one file before its first request",
+    (name) => {
+      const file = `shared/${name}.js`;
+      expect(filesReadFor(...OF_THE_PACKAGE, file)).toEqual([...OF_THE_PACKAGE, file].sort());
+    },
+  );
 
   test.each<[part: string, file: string, options: SendOptions]>([
     ["The validation of schemas", "engine", { output: { type: "object" } }],

@@ -1,7 +1,7 @@
 /** Structured output over Chat Completions. */
 
 import type { Message } from "../../contract/message.ts";
-import type { JsonSchema } from "../../contract/schema.ts";
+import type { JsonSchema, Schema } from "../../contract/schema.ts";
 import { schemaEngine } from "../../schema/load-engine.ts";
 import type { ChatContext } from "./context.ts";
 
@@ -13,11 +13,10 @@ interface WireOutput {
 }
 
 /** @see https://platform.openai.com/docs/guides/structured-outputs */
-export function outputOf({ options, dialect, unsupported }: ChatContext): WireOutput | undefined {
+export function outputOf(output: Schema, { dialect, unsupported }: ChatContext): WireOutput | undefined {
   const { outputFormat } = dialect;
-  if (options.output === undefined) return undefined;
   const { isObjectSchema, jsonSchemaOf, strictSchema } = schemaEngine.loaded;
-  const schema = jsonSchemaOf(options.output, "`output`");
+  const schema = jsonSchemaOf(output, "`output`");
   if (!isObjectSchema(schema)) unsupported("an `output` that is not an object", "Put the value into a property.");
   else if (outputFormat === "none") unsupported("`output`");
   else if (outputFormat === "json_object")

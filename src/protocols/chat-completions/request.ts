@@ -26,8 +26,9 @@ export function buildChatRequest(
 ): ProtocolRequest {
   const { baseUrl, model } = endpoint;
   const context = requestContext(options, endpoint, { dialect });
-  const output = outputOf(context);
-  const cache = cacheOf(context);
+  // The function of an option that is not given is not called: V8 would compile it before the first token.
+  const output = options.output && outputOf(options.output, context);
+  const cache: Caching = options.promptCache === undefined ? {} : cacheOf(context);
   const prefix = endsInAnswer(messages) ? dialect.prefix?.(endpoint) : undefined;
   const sent = withInstruction(prefix ? messages : withContinuationPrompt(messages), output?.instruction);
   const places = new Map<JsonObject, unknown>();
@@ -39,16 +40,18 @@ export function buildChatRequest(
     // Fields that were not asked for are left out: some servers refuse fields that they do not know.
     ...(stream && { stream: true, ...(dialect.streamOptions && { stream_options: dialect.streamOptions }) }),
     ...(options.maxOutputTokens !== undefined && { [dialect.maxTokensField]: options.maxOutputTokens }),
-    ...reasoningOf(context),
-    ...samplingOf(context),
-    ...stopOf(context),
-    ...seedOf(context),
+    ...(options.reasoning &&
+      mayAsk("reasoning", context) &&
+      (dialect.reasoning ?? commonReasoning)(options.reasoning, context)),
+    ...((options.temperature ?? options.topP) !== undefined && samplingOf(context)),
+    ...(options.stop && stopOf(context)),
+    ...(options.seed !== undefined && mayAsk("seed", context) && { [dialect.seedField ?? "seed"]: options.seed }),
     ...(output && { response_format: output.format }),
     ...tools,
     ...(stream && tools.tools !== undefined && dialect.streamedToolFields),
     ...searchOf(context),
     ...cache.fields,
-    ...metadataOf(context),
+    ...(options.metadata && metadataOf(context)),
   };
   const requestOf = (bound: BoundMessages): ProtocolRequest => {
     const ordered = bound.messages;
@@ -77,13 +80,6 @@ export function buildChatRequest(
 function endsInAnswer(messages: readonly Message[]): boolean {
   const last = messages.at(-1);
   return last?.role === "assistant" && last.content !== "" && !last.toolCalls?.length;
-}
-
-function reasoningOf(context: ChatContext): JsonObject {
-  const { options, dialect } = context;
-  const { reasoning } = options;
-  if (reasoning === undefined || !mayAsk("reasoning", context)) return {};
-  return (dialect.reasoning ?? commonReasoning)(reasoning, context);
 }
 
 /** Returns whether the model is known to think in this request. */
@@ -122,12 +118,6 @@ function stopOf(context: ChatContext): JsonObject {
   if (!stop?.length || refusesOption("stop", context)) return {};
   if (stop.length > maxStops) unsupported(`more than ${maxStops} strings in \`stop\``);
   return { stop: stop.slice(0, maxStops) };
-}
-
-function seedOf(context: ChatContext): JsonObject {
-  const { options, dialect } = context;
-  if (options.seed === undefined || !mayAsk("seed", context)) return {};
-  return { [dialect.seedField ?? "seed"]: options.seed };
 }
 
 /** Returns the schema of a tool. Mistral and llama.cpp require one for every tool. */
@@ -175,10 +165,7 @@ function searchOf(context: ChatContext): JsonObject {
 }
 
 function metadataOf({ options, dialect, unsupported }: ChatContext): JsonObject {
-  const { takesMetadata } = dialect;
-  const { metadata } = options;
-  if (metadata === undefined) return {};
-  if (takesMetadata) return { metadata };
+  if (dialect.takesMetadata) return { metadata: options.metadata };
   unsupported("`metadata`");
   return {};
 }

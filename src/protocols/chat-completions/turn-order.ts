@@ -46,7 +46,7 @@ export const commonOrder: OrderRule = (model, address) => {
 let last: { readonly model: string; readonly address: string; readonly order: TurnOrder } | undefined;
 
 function orderBy(model: string, address: string): TurnOrder {
-  if (/\.perplexity\.ai\b/.test(address)) return ALTERNATING;
+  if (address.includes(".perplexity.ai")) return ALTERNATING;
   return familyOrder(model) ?? { system: "first" };
 }
 
@@ -55,10 +55,11 @@ function orderBy(model: string, address: string): TurnOrder {
  */
 function familyOrder(model: string): TurnOrder | undefined {
   const name = model.toLowerCase();
-  if (/(mi|magi|mini|dev|code)stral|mixtral|pixtral/.test(name)) return { ...MISTRAL, alternates: true };
+  if (name.includes("tral") && /(mi|magi|mini|dev|code)stral|mixtral|pixtral/.test(name))
+    return { ...MISTRAL, alternates: true };
   if (name.includes("gemma"))
     return /gemma-?[12]\b|gemma-\db|codegemma/.test(name) ? { system: "user", alternates: true } : ALTERNATING;
-  return /llama-?2/.test(name) ? ALTERNATING : undefined;
+  return name.includes("llama2") || name.includes("llama-2") ? ALTERNATING : undefined;
 }
 
 /** The text of a missing turn of the model. */
