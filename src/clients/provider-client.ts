@@ -11,6 +11,7 @@ import { type ReplyTo, type TypedClient, typedReply } from "../contract/client.t
 import type { Message } from "../contract/message.ts";
 import { checkGiven, fieldsFault, isBoolean } from "../contract/option-faults.ts";
 import type { Recovery, SendOptions, Tool } from "../contract/options.ts";
+import { ownMessages } from "../contract/own-messages.ts";
 import { type RetryPolicy, retryDelayMs, retryPolicyOf } from "../contract/retry-policy.ts";
 import { type CallLimits, limitsOf, localLimitsOf } from "../contract/timeouts.ts";
 import type { TokenCount } from "../contract/token-count.ts";
@@ -128,7 +129,8 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   ): Promise<ReplyTo<Output, Tools>> {
     const recover = this.#recoveryOf(options);
     // A reply can be completed only if it is streamed.
-    const stream = recover ? this.#recovering(messages, options, recover) : this.#open(messages, options, false);
+    const own = ownMessages(messages);
+    const stream = recover ? this.#recovering(own, options, recover) : this.#open(own, options, false);
     return typedReply(await (await stream).finalMessage());
   }
 
@@ -140,7 +142,8 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     } = {},
   ): Promise<MessageStream<Output>> {
     const recover = this.#recoveryOf(options);
-    return recover ? this.#recovering(messages, options, recover) : this.#open(messages, options, true);
+    const own = ownMessages(messages);
+    return recover ? this.#recovering(own, options, recover) : this.#open(own, options, true);
   }
 
   /**
@@ -250,15 +253,9 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
       if (!protocol) {
         const options = this.#optionsOf(given);
         checkCall(messages, options);
-        // Copies: the caller may change its own meanwhile.
+        // A copy: the caller may change its own meanwhile.
         const timeouts = { ...this.#defaults.timeouts, ...options.timeouts };
-        return this.#openLater(
-          [...messages],
-          { ...options, timeouts },
-          this.#limitsFor(given, stream),
-          stream,
-          startedAt,
-        );
+        return this.#openLater(messages, { ...options, timeouts }, this.#limitsFor(given, stream), stream, startedAt);
       }
       source = this.#sourceOf(protocol, messages, given, stream, startedAt);
     } catch (error) {

@@ -5,6 +5,7 @@ import { SendError } from "../contract/errors.ts";
 import type { Message } from "../contract/message.ts";
 import { checkGiven } from "../contract/option-faults.ts";
 import type { SendOptions, Tool } from "../contract/options.ts";
+import { ownMessages } from "../contract/own-messages.ts";
 import { seenByCaller } from "./caller-stack.ts";
 import { MessageStream, type StreamOptions } from "./message-stream.ts";
 import type { ChunkSource } from "./source.ts";
@@ -53,12 +54,12 @@ export function clientOf({ provider, model, defaults, open }: ClientParts): Type
       options: SendOptions<Output> & { readonly tools?: Tools } = {},
     ): Promise<ReplyTo<Output, Tools>> {
       checkGiven(options);
-      const stream = await open(messages, options, false);
+      const stream = await open(ownMessages(messages), options, false);
       return typedReply<Output, Tools>(await stream.finalMessage());
     },
     async sendMessageStream<Output>(messages: readonly Message[], options: SendOptions<Output> = {}) {
       checkGiven(options);
-      return open(messages, options, true);
+      return open(ownMessages(messages), options, true);
     },
   };
 }
