@@ -46,11 +46,17 @@ export function messagesOf(
     const last = history.at(-1);
     if (last?.role === "tool" || isPaused(last)) return [];
   }
-  const message: UserMessage = { role: "user", content: Array.isArray(input) ? [...input] : input };
+  const message: UserMessage = { role: "user", content: Array.isArray(input) ? input.map(ownPart) : input };
   const fault = messageFault(message);
   if (fault) throw new SendError("invalidRequest", `The user message ${fault}.`);
   if (isBlank(message)) throw new SendError("invalidRequest", "The user message is empty.");
   return [...pending.map((call) => closed(call, answered.get(call.id))), message];
+}
+
+/** Returns a copy: a program may ask its next question with the same object, changed. */
+function ownPart<Part>(part: Part): Part {
+  const isPlain = typeof part === "object" && part !== null && Object.getPrototypeOf(part) === Object.prototype;
+  return isPlain ? { ...part } : part;
 }
 
 /**
