@@ -12,6 +12,7 @@ import { sendErrorOf } from "../stream/transfer.ts";
 import type { ReplyLog, RunEnd, RunHead } from "./log/log.ts";
 import { withDeadlines } from "./log/log-deadline.ts";
 import { memoryLog } from "./log/memory-log.ts";
+import { lingerMsOf } from "./policy/linger.ts";
 import { type Policy, policyOf } from "./policy/policy.ts";
 import type { PolicyOptions } from "./policy/policy-options.ts";
 import type { SessionSetup } from "./run/session-turn.ts";
@@ -45,9 +46,10 @@ export interface RelayOptions extends PolicyOptions {
   readonly budget?: TurnBudget | undefined;
   /**
    * How long a run continues after its last viewer has left: `"stop"` for not at all, `"continue"` for to its end, or
-   * milliseconds. A run that is stopped keeps its text. Say `"stop"` on a platform that freezes a function after its
-   * response, unless `waitUntil` is there.
-   * @default "stop" without `log`, else 300_000 (5 minutes)
+   * milliseconds. A run that is stopped keeps its text. Cloudflare Workers, Vercel and AWS Lambda freeze a function
+   * after its response: without `waitUntil`, only `"stop"` is valid there.
+   * @default "stop" without `log`, else 300_000 (5 minutes); "stop" where the platform allows no other, and `onError`
+   * says so
    */
   readonly linger?: "stop" | "continue" | number | undefined;
   /**
@@ -112,7 +114,6 @@ export interface RelaySettings {
   readonly onRunEnd: (end: RunEnd, run: RunHead) => void;
 }
 
-const DEFAULT_LINGER_MS = 300_000;
 const DEFAULT_HEADERS_MS = 5_000;
 
 /** Of the log of a relay that was given none. */
@@ -167,7 +168,8 @@ export function settingsOf(options: RelayOptions): RelaySettings {
   const { client, log, sessions, systemPrompt, tools = [], budget, path, onError, onRunEnd, waitUntil } = options;
   const budgetIsWrong = budgetFault(budget);
   if (budgetIsWrong) throw new TypeError(budgetIsWrong);
-  const { linger = log ? DEFAULT_LINGER_MS : "stop" } = options;
+  const reported = (error: SendError, run: RunHead | undefined): void => quietly(() => onError?.(error, run));
+  const lingerFacts = { hasLog: log !== undefined, hasWaitUntil: waitUntil !== undefined };
   return {
     client,
     policy,
@@ -176,7 +178,7 @@ export function settingsOf(options: RelayOptions): RelaySettings {
     systemPrompt,
     tools,
     budget,
-    lingerMs: linger === "stop" ? 0 : linger === "continue" ? Number.POSITIVE_INFINITY : linger,
+    lingerMs: lingerMsOf(options.linger, lingerFacts, (error) => reported(error, undefined)),
     continues: options.recover === "continue",
     onBusy: options.onBusy,
     dialect: options.dialect ?? native,
@@ -186,10 +188,10 @@ export function settingsOf(options: RelayOptions): RelaySettings {
       try {
         waitUntil?.(work);
       } catch (error) {
-        quietly(() => onError?.(sendErrorOf(error, "hook"), undefined)); // the run continues
+        reported(sendErrorOf(error, "hook"), undefined); // the run continues
       }
     },
-    onError: (error, run) => quietly(() => onError?.(error, run)),
+    onError: reported,
     onRunEnd: (end, run) => quietly(() => onRunEnd?.(end, run)),
   };
 }

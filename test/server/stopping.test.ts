@@ -12,6 +12,8 @@ beforeEach(() => {
 });
 afterEach(() => {
   vi.useRealTimers();
+  vi.unstubAllGlobals();
+  vi.unstubAllEnvs();
 });
 
 describe("a stop", () => {
@@ -187,6 +189,38 @@ describe("a run that nobody watches", () => {
     expect((await log.read(run))?.end).toMatchObject({ type: "complete" });
     await client.calls[0]?.closed;
   });
+
+  test.each([
+    ["Cloudflare Workers", () => vi.stubGlobal("navigator", { userAgent: "Cloudflare-Workers" })],
+    ["Vercel", () => vi.stubEnv("VERCEL", "1")],
+    ["AWS Lambda", () => vi.stubEnv("AWS_LAMBDA_FUNCTION_NAME", "chat")],
+  ])(
+    "on %s is not frozen in the middle: without `waitUntil` it is stopped, and the program is told",
+    async (name, stub) => {
+      stub();
+      const onError = vi.fn();
+      const log = memoryLog();
+      const client = scriptedClient([{ steps: [{ text: "paid " }, { pause: new Gate() }] }]);
+      const relay = createRelay({ client, authorize, log, onError });
+      expect(onError.mock.calls).toEqual([[expect.objectContaining({ kind: "unsupported" }), undefined]]);
+      expect(onError.mock.lastCall?.[0].message).toContain(`${name} freezes a function after its response`);
+      const run = runId();
+      const viewer = watch(await relay.handle(post({ run, messages })));
+      await vi.waitFor(() => expect(viewer.text).toBe("paid "));
+      await viewer.leave();
+      await client.calls[0]?.closed;
+      await vi.waitFor(async () => expect((await log.read(run))?.end).toMatchObject({ message: { content: "paid " } }));
+
+      const rules = { client, authorize, log } as const;
+      for (const linger of ["continue", 60_000] as const)
+        expect(() => createRelay({ ...rules, linger })).toThrow(/Pass `waitUntil`, or `linger: "stop"`/);
+      const silent = vi.fn();
+      createRelay({ ...rules, linger: "stop", onError: silent });
+      createRelay({ ...rules, linger: "continue", waitUntil: () => undefined, onError: silent });
+      createRelay({ client, authorize, onError: silent }); // without a log it stops anyway
+      expect(silent).not.toHaveBeenCalled();
+    },
+  );
 
   test('with `linger: "continue"` goes on to its end', async () => {
     const gate = new Gate();
