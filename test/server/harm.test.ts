@@ -241,27 +241,67 @@ test("a log that another program has locked for longer than a lease, and that ca
     expect([text, events.at(-1)?.type]).toEqual(["Half and the rest", "complete"]);
 });
 
-test("a log that can be read and takes no write, whose writer is dead, leaves no viewer waiting for ever", async () => {
+describe.each<[what: string, refused: (refuse: () => never) => Parameters<typeof logWith>[1]]>([
+  ["write", (refuse) => ({ markViewed: refuse, seal: refuse })],
+  ["end of a run", (refuse) => ({ seal: refuse })],
+])("a log that can be read and takes no %s, whose writer is dead", (_what, refused) => {
+  test("leaves no viewer waiting for ever", async () => {
+    const log = memoryLog({ leaseMs: 15_000 });
+    const cut = killable(log);
+    const client = scriptedClient([{ steps: [{ text: "Half " }, { pause: new Gate() }] }]);
+    const first = createRelay({ client, authorize, log: cut.log, onError });
+    const full = logWith(
+      log,
+      refused(() => {
+        throw new Error("OOM command not allowed when used memory > 'maxmemory'.");
+      }),
+    );
+    const second = createRelay({ client: scriptedClient([]), authorize, log: full, onError });
+    const run = runId();
+    const here = watch(await first.handle(post({ run, messages })));
+    await vi.advanceTimersByTimeAsync(1_000);
+    const there = watch(await second.handle(get(`${run}/stream`)));
+    cut.kill();
+    await vi.advanceTimersByTimeAsync(70_000);
+    expect(there.events.at(-1)?.type).not.toBe("failed"); // the log may yet take writes
+    await vi.advanceTimersByTimeAsync(30_000);
+    const error = { kind: "truncated", code: "producerLost", partial: { content: "Half " } };
+    expect(there.events.at(-1)).toMatchObject({ type: "failed", error });
+    await here.leave();
+  });
+});
+
+test("a log that takes no write, and then is away, and comes back within a minute ends no reply", async () => {
   const log = memoryLog({ leaseMs: 15_000 });
   const cut = killable(log);
-  const client = scriptedClient([{ steps: [{ text: "Half " }, { pause: new Gate() }] }]);
+  const [more, end] = [new Gate(), new Gate()];
+  const steps = [{ text: "Half " }, { pause: more }, { text: "and " }, { pause: end }, { text: "the rest" }];
+  const client = scriptedClient([{ steps }]);
   const first = createRelay({ client, authorize, log: cut.log, onError });
-  const refuse = (): never => {
-    throw new Error("OOM command not allowed when used memory > 'maxmemory'.");
+  let failing: "none" | "writes" | "all" = "none";
+  const fails = (isRead: boolean): void => {
+    if (failing === "all" || (failing === "writes" && !isRead)) throw new Error("the log is away");
   };
-  const full = logWith(log, { markViewed: refuse, seal: refuse });
-  const second = createRelay({ client: scriptedClient([]), authorize, log: full, onError });
+  const weak = logWith(log, { markViewed: () => fails(false), seal: () => fails(false), read: () => fails(true) });
+  const second = createRelay({ client: scriptedClient([]), authorize, log: weak, onError });
   const run = runId();
   const here = watch(await first.handle(post({ run, messages })));
   await vi.advanceTimersByTimeAsync(1_000);
   const there = watch(await second.handle(get(`${run}/stream`)));
+  await vi.advanceTimersByTimeAsync(1_000);
+  failing = "writes";
   cut.kill();
-  await vi.advanceTimersByTimeAsync(70_000);
-  expect(there.events.at(-1)?.type).not.toBe("failed"); // the log may yet take writes
-  await vi.advanceTimersByTimeAsync(30_000);
-  const error = { kind: "truncated", code: "producerLost", partial: { content: "Half " } };
-  expect(there.events.at(-1)).toMatchObject({ type: "failed", error });
-  await here.leave();
+  await vi.advanceTimersByTimeAsync(20_000); // the lease is gone, and no write was taken
+  failing = "all";
+  more.open();
+  await vi.advanceTimersByTimeAsync(58_000);
+  failing = "none";
+  await vi.advanceTimersByTimeAsync(900); // the writer tries again each second
+  cut.wake();
+  end.open();
+  await vi.advanceTimersByTimeAsync(2_000);
+  for (const { text, events } of [here, there])
+    expect([text, events.at(-1)?.type]).toEqual(["Half and the rest", "complete"]);
 });
 
 test("a message to a chat right after its log was away does not cut the reply that is under way elsewhere", async () => {

@@ -61,7 +61,7 @@ export class LogFollower {
    * and comes back in a moment.
    */
   #unsureUntil = Number.NEGATIVE_INFINITY;
-  /** No process holds the lease, and the log has taken no write since. */
+  /** No process holds the lease, and the log has taken neither a take-over nor an end since. */
   #readOnlySince: number | undefined;
   /** The next attempt to try, when a take-over found another number. */
   #attempt = 2;
@@ -132,9 +132,10 @@ export class LogFollower {
       return false;
     }
     const { now } = this.#parts;
-    if (now() < this.#unsureUntil) return this.#isReadOnlyForLong();
+    if (now() < this.#unsureUntil) return false;
     if (this.#unownedSince !== undefined) return now() - this.#unownedSince >= SECOND_LOOK_MS && this.#writerDied();
-    if (await this.#takesWrites()) this.#unownedSince = now();
+    if (!(await this.#takesWrites())) return this.#notTaken();
+    this.#unownedSince = now();
     return false;
   }
 
@@ -142,25 +143,21 @@ export class LogFollower {
   async #takesWrites(): Promise<boolean> {
     const { log, head, now } = this.#parts;
     const askedAt = now();
-    const isTaken = await log.markViewed(head.id, VIEWED_MS).then(
+    return log.markViewed(head.id, VIEWED_MS).then(
       () => now() - askedAt < MAX_WRITE_MS,
       () => false,
     );
-    if (isTaken) this.#readOnlySince = undefined;
-    else this.#notTaken();
-    return isTaken;
   }
 
-  #notTaken(): void {
+  /**
+   * The log has not taken a write: the next one is tried after a lease. Ends the run for the viewers of this process
+   * when that has lasted for long, and returns whether it has. The log keeps the run.
+   */
+  #notTaken(): boolean {
     const now = this.#parts.now();
     this.#unsureUntil = now + this.#parts.log.leaseMs;
     this.#readOnlySince ??= now;
-  }
-
-  /** Ends the run for the viewers of this process when the log has taken no write for long. The log keeps the run. */
-  #isReadOnlyForLong(): boolean {
-    const since = this.#readOnlySince;
-    if (since === undefined || this.#parts.now() - since < MAX_AWAY_MS) return false;
+    if (now - this.#readOnlySince < MAX_AWAY_MS) return false;
     this.feed.finish(lostEnd(this.head, this.feed.entries));
     return true;
   }
@@ -175,17 +172,18 @@ export class LogFollower {
         case "taken":
           return true;
         case "notNow":
+          this.#readOnlySince = undefined;
           this.#attempt = attempt + 1; // an attempt that has written nothing is not among the entries
           return false;
         case "never": {
           const end = await log.seal(head.id, lostEnd(head, this.feed.entries));
+          this.#readOnlySince = undefined;
           if (end) this.feed.finish(end);
           return end !== undefined;
         }
       }
     } catch {
-      this.#notTaken(); // tried again after a lease
-      return false;
+      return this.#notTaken();
     }
   }
 
