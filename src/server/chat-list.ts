@@ -3,8 +3,8 @@
 import type { ChatList } from "../dialects/native/wire.ts";
 import { badRequest } from "../dialects/refusal.ts";
 import { LLMSession } from "../session/session.ts";
+import { storeAnswer } from "../session/session-log.ts";
 import type { SessionStore, StoredSession } from "../session/store.ts";
-import { answerOf } from "../session/store-deadline.ts";
 import { titleIn, titleOf } from "../session/title.ts";
 import type { Caller } from "./policy/policy-options.ts";
 import { scopedChat } from "./run/reply-source.ts";
@@ -24,7 +24,7 @@ const MAX_KEPT = 10_000;
  * @param query `limit` and `cursor`
  * @param titles those of earlier listings of this store, for conversations whose title it does not list
  * @throws {Refusal} 400 for a `limit` that is not an integer of 1 to 100
- * @throws {SendError} kind `invalidRequest` for a cursor that is not one of the store
+ * @throws {SendError} kind `invalidRequest` for a cursor that is not one of the store; `storage` when the store fails
  */
 export async function chatList(
   store: SessionStore,
@@ -37,7 +37,8 @@ export async function chatList(
     throw badRequest(`\`limit\` must be an integer of 1 to ${MAX_LIMIT}.`);
   }
   const prefix = scopedChat(caller, "");
-  const { sessions, next } = await answerOf(store.list({ prefix, limit, cursor: query.get("cursor") || undefined }));
+  const page = { prefix, limit, cursor: query.get("cursor") || undefined };
+  const { sessions, next } = await storeAnswer(() => store.list(page));
   const chats = sessions.map(async (session) => ({
     id: session.id.slice(prefix.length),
     title: session.title === undefined ? await titles.of(store, session) : titleIn(session.title),

@@ -7,7 +7,7 @@ import { type ChatHistory, END_ID } from "../dialects/native/wire.ts";
 import { badRequest, notFound, Refusal } from "../dialects/refusal.ts";
 import { storedReply } from "../session/left-session.ts";
 import { LLMSession } from "../session/session.ts";
-import { answerOf } from "../session/store-deadline.ts";
+import { storeAnswer } from "../session/session-log.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
 import { ChatTitles, chatList } from "./chat-list.ts";
 import type { Feed } from "./feed/feed.ts";
@@ -283,7 +283,7 @@ class RelayServer {
     if (run !== undefined && !(await this.#host.stop(run, caller, chat))) {
       throw new Refusal(409, "busy", "The chat's reply does not end. Try again.", { retryAfterMs: RETRY_MS });
     }
-    await answerOf(store.delete(scopedChat(caller, chat)));
+    await storeAnswer(async () => store.delete?.(scopedChat(caller, chat)));
     if (run !== undefined) await log.delete(run);
     return nothing();
   }

@@ -220,6 +220,18 @@ export async function recordsIn(store: SessionStore, id: string): Promise<readon
   throw new TypeError(`\`load\` must return an array of records. Received ${receivedText(records)}.`);
 }
 
+/**
+ * Resolves with the answer of a store.
+ * @throws {SendError} kind `storage` when the store fails or does not answer
+ */
+export async function storeAnswer<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await answerOf(called(call));
+  } catch (error) {
+    throw storageError(error);
+  }
+}
+
 /** A store of another program may throw at once. */
 async function called<T>(call: () => Promise<T>): Promise<T> {
   return call();

@@ -245,6 +245,30 @@ describe("a chat that is deleted", () => {
     expect([refused.status, refused.headers.get("allow")]).toEqual([405, "GET, POST, OPTIONS"]);
   });
 
+  test.each<[what: string, fail: () => never | Promise<never>, reason: string]>([
+    [
+      "fails",
+      () => {
+        throw new Error("connection refused");
+      },
+      "connection refused",
+    ],
+    ["does not answer", () => new Promise<never>(() => undefined), "it has not answered for 10,000 ms"],
+  ])("may be deleted, and the others listed, later when the store %s", async (_what, fail, reason) => {
+    vi.useFakeTimers();
+    const store = Object.assign(new MemoryStore(), { list: fail, delete: fail });
+    const errors: unknown[] = [];
+    const { relay } = relayOf({ sessions: { store }, onError: (error) => errors.push(error) });
+    for (const asked of [() => relay.handle(as("ann", get(""))), () => remove(relay, "a")]) {
+      const answer = asked();
+      await vi.advanceTimersByTimeAsync(10_100);
+      const { status } = await answer;
+      expect(status).toBe(503);
+      expect(errors.pop()).toMatchObject({ kind: "storage", message: `The store of the session failed: ${reason}` });
+    }
+    vi.useRealTimers();
+  });
+
   test("cannot be deleted by a page of another site", async () => {
     const { relay, store } = relayOf();
     await say(relay, "a", "Hi");
