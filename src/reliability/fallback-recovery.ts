@@ -15,12 +15,11 @@ import { raceOf } from "./race-client.ts";
 /** Resolves with the stream of a call that has `recover`. */
 export async function openRecoverable<Output>(
   members: FallbackMembers,
-  given: readonly Message[],
+  messages: readonly Message[],
   options: SendOptions<Output> & { readonly recover: Recovery },
 ): Promise<MessageStream<Output>> {
   const { clients, shouldFallBack, now } = members;
   const startedAt = now();
-  const messages = Array.isArray(given) ? [...given] : given; // a copy: the caller may change its own meanwhile
   if (lacksRecovery(options)) await loadPart(recovery);
   let recovered = 0;
   let race: Race | undefined;
