@@ -12,7 +12,7 @@ export function hasFields(value: unknown): value is JsonObject {
 }
 
 /** Returns whether an object is of no class. Each realm has an `Object.prototype` of its own. */
-function isPlain(value: JsonObject): boolean {
+export function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }

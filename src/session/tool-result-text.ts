@@ -2,6 +2,8 @@
  * Formats the value that a tool returned or threw as text for the model. No data is lost silently, as `{}` or `null`.
  */
 
+import { isPlain } from "../platform/json-object.ts";
+
 /**
  * Returns a tool's result as text: a string as it is, everything else as JSON; no value is `null`. Values that JSON
  * cannot represent are converted:
@@ -104,11 +106,6 @@ function isEmptied(value: object): boolean {
     if (typeof field !== "function" && typeof field !== "symbol") return false;
   }
   return any || !isPlain(value);
-}
-
-function isPlain(value: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 function nameOf(value: unknown): string {

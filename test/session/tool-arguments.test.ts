@@ -1,6 +1,14 @@
 /** The arguments of a call belong to the history: a program that changes what it got changes its own copy. */
 
-import { GeminiClient, LLMSession, type StandardSchema, type Tool } from "cloudllm";
+import {
+  type ClientWrapper,
+  GeminiClient,
+  LLMSession,
+  type MessageChunk,
+  MessageStream,
+  type StandardSchema,
+  type Tool,
+} from "cloudllm";
 import { scriptedClient, startProviderServer } from "cloudllm/testing";
 import { describe, expect, test } from "vitest";
 
@@ -74,4 +82,36 @@ test("an `approve` that changes its arguments decides about the call as the mode
   await session.sendMessage("question");
   expect(seen).toEqual([given()]);
   expect(session.history[1]).toMatchObject({ toolCalls: [{ arguments: given() }] });
+});
+
+test("a value of a class, as a client of another program may give it, stays what it is", async () => {
+  class Amount {
+    readonly cents: number;
+    constructor(cents: number) {
+      this.cents = cents;
+    }
+    get text(): string {
+      return `$${this.cents / 100}`;
+    }
+  }
+  const toolCall = { id: "pay-1", name: "pay", arguments: { sums: [new Amount(250)] } };
+  const other = scriptedClient(() => DONE);
+  const usual = await other.sendMessage([{ role: "user", content: "question" }]);
+  const called = { ...usual, toolCalls: [toolCall], finishReason: "toolCalls" as const };
+  async function* paying(): AsyncGenerator<MessageChunk> {
+    yield { type: "toolCall", content: "", isFinal: false, toolCall };
+    yield { type: "final", content: "", isFinal: true, message: called };
+  }
+  const replies = [paying()];
+  const client = {
+    ...other,
+    async sendMessageStream(...call) {
+      const own = replies.shift();
+      return own ? MessageStream.from(own) : other.sendMessageStream(...call);
+    },
+  } as ClientWrapper;
+  const pay = { name: "pay", run: ({ sums }: { sums: Amount[] }) => sums.map(({ text }) => text) } as Tool;
+  const session = new LLMSession({ client, tools: [pay] });
+  await (await session.sendMessageStream("question")).finalMessage();
+  expect(session.history[2]).toMatchObject({ content: '["$2.5"]' });
 });
