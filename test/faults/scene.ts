@@ -1,6 +1,5 @@
 /** One fault on its stage: a server that misbehaves, the client of one wire format over one transport, and what it makes of it. */
 
-import type { Socket } from "node:net";
 import {
   type AssistantMessage,
   type ClientOptions,
@@ -12,6 +11,7 @@ import {
   type SendOptions,
 } from "cloudllm";
 import { expect } from "vitest";
+import { LocalAgent, responseInPieces, sendApart } from "../support/local-connection.ts";
 import {
   httpChunk,
   LAST_CHUNK,
@@ -26,6 +26,9 @@ import type { Counts, Reason, Speaker } from "./speakers/speaker.ts";
 export const QUESTION = [{ role: "user", content: "hi" }] as const;
 export const KEY = "sk-secret-0123456789abcdef";
 export const COUNTS: Counts = { input: 11, output: 7 };
+
+/** An address at which nobody listens. */
+const LOCAL = "http://localhost:1";
 
 export type TransportName = "node:http" | "fetch";
 export const TRANSPORTS: readonly TransportName[] = ["node:http", "fetch"];
@@ -52,6 +55,7 @@ export class Scene {
   /** Where a relay keeps its runs. */
   readonly log: LogName | undefined;
   readonly #servers: RawServer[] = [];
+  readonly #agents: LocalAgent[] = [];
   #leaves = false;
 
   constructor(speaker: Speaker, transport: TransportName, log?: LogName) {
@@ -83,6 +87,22 @@ export class Scene {
     return outcomeOf((await this.stage(answer, options)).client);
   }
 
+  /** The reply whose body comes in these packets, which are too many for the kernel: they pass in this process. */
+  async replyInPackets(pieces: readonly Uint8Array[]): Promise<Outcome> {
+    if (this.transport === "fetch") {
+      const headers = { "content-type": "text/event-stream" };
+      return outcomeOf(this.client(LOCAL, { fetch: async () => responseInPieces(pieces, 200, headers) }));
+    }
+    return this.replyOnConnection([STREAM_HEAD, ...pieces.map(httpChunk), LAST_CHUNK]);
+  }
+
+  /** The reply that comes in these packets on a connection of this process. */
+  async replyOnConnection(response: readonly (string | Uint8Array)[]): Promise<Outcome> {
+    const agent = new LocalAgent((connection) => sendApart(connection, response));
+    this.#agents.push(agent);
+    return outcomeOf(this.client(LOCAL, { agent }));
+  }
+
   /** Sockets stay open, and that is not the library's doing. */
   leaves(_why: string): void {
     this.#leaves = true;
@@ -100,20 +120,8 @@ export class Scene {
       }
       await server[Symbol.asyncDispose]();
     }
+    for (const agent of this.#agents) await within(6_000, "every connection closes", agent.goodbye());
   }
-}
-
-/** Sends pieces one by one, a turn of the loop between two of them, so that each is a packet of its own. */
-export function sendApart(socket: Socket, pieces: readonly (string | Uint8Array)[], then?: () => void): void {
-  let next = 0;
-  const send = (): void => {
-    const piece = pieces[next++];
-    if (socket.destroyed) return;
-    if (piece === undefined) return then?.();
-    socket.write(piece);
-    setImmediate(send);
-  };
-  send();
 }
 
 /** Answers with a streamed body in these pieces, each an HTTP chunk and a packet, and ends it as HTTP wants it ended. */

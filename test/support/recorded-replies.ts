@@ -1,7 +1,5 @@
 /** Recorded replies, through a client over HTTP, at many packet cuts, on both transports, against what a correct client makes of them. */
 
-import { Agent } from "node:http";
-import { Duplex } from "node:stream";
 import {
   type AssistantMessage,
   type ClientOptions,
@@ -11,6 +9,7 @@ import {
   type TokenUsage,
 } from "cloudllm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { LocalAgent, responseInPieces, sendApart } from "./local-connection.ts";
 import { httpChunk, LAST_CHUNK, type RawServer, rawServer } from "./raw-server.ts";
 import { bodiesOf, type ExpectedReply, type Recording, recordingsMissing, recordingsOf, sha256 } from "./recordings.ts";
 
@@ -38,16 +37,16 @@ export interface RecordedProtocol {
 /** Registers the tests of every recording of a protocol. */
 export function testRecordedReplies(tested: RecordedProtocol): void {
   let server: RawServer;
-  let local: LocalServer;
   let answer: Answer;
 
+  const agent = new LocalAgent((connection) => sendApart(connection, packetsOf(answer)));
+
   beforeAll(async () => {
-    server = await rawServer(({ socket }) => send(answer, socket, (packet) => socket.write(packet)));
-    local = localServer(server.port, (socket) => send(answer, socket, (packet) => socket.push(packet)));
+    server = await rawServer(({ socket }) => sendApart(socket, packetsOf(answer)));
   });
   afterAll(async () => {
     await server[Symbol.asyncDispose]();
-    local[Symbol.dispose]();
+    agent.destroy();
   });
 
   const recordings = recordingsOf(tested.protocol);
@@ -81,8 +80,9 @@ export function testRecordedReplies(tested: RecordedProtocol): void {
       if (cut < 500 && body.length > MAX_LENGTH_FOR_SMALL_CUTS) continue;
       const status = expected.kind === "error" ? errorStatus : 200;
       answer = { status, type: format === "json" ? "application/json" : "text/event-stream", body, cut };
-      const { baseUrl } = cut < MIN_CUT_FOR_TCP ? local : server;
-      const client = tested.client({ baseUrl, model: "asked-for", apiKey: "k", retries: 0, fetch }, recording);
+      const way = fetch ? { fetch } : cut < MIN_CUT_FOR_TCP ? { agent } : {};
+      const options = { baseUrl: server.baseUrl, model: "asked-for", apiKey: "k", retries: 0, ...way };
+      const client = tested.client(options, recording);
       const outcome = await outcomeOf(client, format === "json");
       if (expected.kind === "error") {
         expect(outcome.error).toMatchObject({ status, message: expect.stringMatching(/.{20}/) });
@@ -117,93 +117,16 @@ function* piecesOf({ body, cut }: Answer): Generator<Buffer> {
   for (let at = 0; at < body.length; at += cut) yield body.subarray(at, at + cut);
 }
 
-/** Sends an answer; each piece is an HTTP chunk and a packet. */
-function send(answer: Answer, connection: { readonly destroyed: boolean }, write: (packet: Buffer) => unknown): void {
-  const pieces = piecesOf(answer);
-  write(
-    Buffer.from(
-      `HTTP/1.1 ${answer.status} Status\r\ncontent-type: ${answer.type}\r\ntransfer-encoding: chunked\r\n\r\n`,
-    ),
-  );
-  // A turn of the loop between two writes keeps the packets apart.
-  const next = (): void => {
-    if (connection.destroyed) return;
-    const { done, value } = pieces.next();
-    if (done) return void write(Buffer.from(LAST_CHUNK));
-    write(httpChunk(value));
-    setImmediate(next);
-  };
-  setImmediate(next);
+/** The response in packets; each piece of the body is an HTTP chunk and a packet. */
+function* packetsOf(answer: Answer): Generator<string | Buffer> {
+  yield `HTTP/1.1 ${answer.status} Status\r\ncontent-type: ${answer.type}\r\ntransfer-encoding: chunked\r\n\r\n`;
+  for (const piece of piecesOf(answer)) yield httpChunk(piece);
+  yield LAST_CHUNK;
 }
 
-/** The same as a response of a caller's own `fetch`, whose body yields the pieces one by one. */
+/** The same for a caller's own `fetch`. */
 function responseOf(answer: Answer): Response {
-  const pieces = piecesOf(answer);
-  const body = new ReadableStream<Uint8Array>(
-    {
-      pull(controller) {
-        const { done, value } = pieces.next();
-        if (done) controller.close();
-        else controller.enqueue(value);
-      },
-    },
-    { highWaterMark: 0 },
-  );
-  return new Response(body, { status: answer.status, headers: { "content-type": answer.type } });
-}
-
-/** A server that Node's HTTP reaches at `baseUrl` without the kernel. */
-interface LocalServer extends Disposable {
-  readonly baseUrl: string;
-}
-
-/** @param port what tells its address from those of other servers */
-function localServer(port: number, onRequest: (connection: LocalConnection) => void): LocalServer {
-  const { createConnection } = Agent.prototype;
-  Object.assign(Agent.prototype, {
-    createConnection(this: Agent, ...args: Parameters<typeof createConnection>) {
-      const [options] = args;
-      const isLocal = options.host === "localhost" && Number(options.port) === port;
-      return isLocal ? new LocalConnection(onRequest) : createConnection.apply(this, args);
-    },
-  });
-  return {
-    baseUrl: `http://localhost:${port}/v1`,
-    [Symbol.dispose]: () => void Object.assign(Agent.prototype, { createConnection }),
-  };
-}
-
-/** The client's side of a connection. Its requests have a length; what is pushed arrives as one packet. */
-class LocalConnection extends Duplex {
-  readonly #onRequest: (connection: LocalConnection) => void;
-  #received = "";
-
-  constructor(onRequest: (connection: LocalConnection) => void) {
-    super();
-    this.#onRequest = onRequest;
-  }
-
-  override _read(): void {
-    // The server pushes.
-  }
-
-  override _write(bytes: Buffer, _encoding: string, done: () => void): void {
-    this.#received += bytes.toString("latin1");
-    const [head = "", body] = this.#received.split("\r\n\r\n", 2);
-    const length = Number(/content-length: *(\d+)/i.exec(head)?.[1] ?? 0);
-    if (body !== undefined && body.length >= length) {
-      this.#received = "";
-      this.#onRequest(this);
-    }
-    done();
-  }
-
-  // What Node and the transport ask of a socket.
-  setNoDelay = (): this => this;
-  setKeepAlive = (): this => this;
-  setTimeout = (): this => this;
-  ref = (): this => this;
-  unref = (): this => this;
+  return responseInPieces(piecesOf(answer), answer.status, { "content-type": answer.type });
 }
 
 interface Outcome {

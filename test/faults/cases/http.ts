@@ -3,22 +3,11 @@
 import { gzipSync } from "node:zlib";
 import type { SendErrorKind } from "cloudllm";
 import { expect } from "vitest";
+import { sendApart } from "../../support/local-connection.ts";
 import { httpChunk, LAST_CHUNK, type RawRequest, response, STREAM_HEAD } from "../../support/raw-server.ts";
 import type { Fault, Section } from "../fault.ts";
 import { measuredOf } from "../measured.ts";
-import {
-  COUNTS,
-  headWith,
-  judged,
-  KEY,
-  outcomeOf,
-  refusalOf,
-  type Scene,
-  saidOf,
-  sendApart,
-  sleep,
-  stream,
-} from "../scene.ts";
+import { COUNTS, headWith, judged, KEY, outcomeOf, refusalOf, type Scene, saidOf, sleep, stream } from "../scene.ts";
 
 const WHY = "the moon is in the wrong house";
 const KINDS: Readonly<Record<number, SendErrorKind>> = {

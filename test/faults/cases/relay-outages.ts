@@ -1,11 +1,12 @@
 /** The log, the process or the connection of a relay fails. */
 
 import { expect, vi } from "vitest";
+import { sendApart } from "../../support/local-connection.ts";
 import { LAST_CHUNK, STREAM_HEAD } from "../../support/raw-server.ts";
 import { killable, runId } from "../../support/relay.ts";
 import type { Fault } from "../fault.ts";
 import { KEEPING, LOGS, SHARED } from "../logs.ts";
-import { judged, sendApart } from "../scene.ts";
+import { judged } from "../scene.ts";
 import {
   apart,
   broken,

@@ -5,6 +5,7 @@ import { relayClient } from "cloudllm/web";
 import { expect, vi } from "vitest";
 import type { WireEvent } from "../../../src/dialects/native/wire.ts";
 import { type Break, breakingProxy } from "../../support/breaking-proxy.ts";
+import { sendApart } from "../../support/local-connection.ts";
 import { httpChunk, LAST_CHUNK, STREAM_HEAD } from "../../support/raw-server.ts";
 import { gapsIn, type Watching, watch } from "../../support/relay.ts";
 import { RelayStage, type Site } from "../relay-stage.ts";
@@ -18,7 +19,6 @@ import {
   QUESTION,
   readAll,
   type Scene,
-  sendApart,
   within,
 } from "../scene.ts";
 
