@@ -304,6 +304,30 @@ test("a log that takes no write, and then is away, and comes back within a minut
     expect([text, events.at(-1)?.type]).toEqual(["Half and the rest", "complete"]);
 });
 
+test("a log that is slow to read does not hold up a stop for longer than the stop takes", async () => {
+  const log = memoryLog({ leaseMs: 15_000 });
+  const client = scriptedClient([{ steps: [{ text: "Half " }, { pause: new Gate() }] }]);
+  const cut = killable(log); // its writer hears of no stop
+  const first = createRelay({ client, authorize, log: cut.log, onError });
+  const read = () =>
+    new Promise((resolve) => {
+      setTimeout(resolve, 900);
+    });
+  const slow = logWith(log, { read });
+  const second = createRelay({ client: scriptedClient([]), authorize, log: slow, onError });
+  const run = runId();
+  const here = watch(await first.handle(post({ run, chat: "c", messages })));
+  await vi.advanceTimersByTimeAsync(1_000);
+  cut.kill();
+  let status: number | undefined;
+  void second.handle(post({ run }, "c/stop")).then((response) => {
+    ({ status } = response);
+  });
+  await vi.advanceTimersByTimeAsync(6_000);
+  expect(status).toBe(200);
+  await here.leave();
+});
+
 test("a message to a chat right after its log was away does not cut the reply that is under way elsewhere", async () => {
   const log = memoryLog({ leaseMs: 15_000 });
   const cut = killable(log);

@@ -69,11 +69,12 @@ export class ActiveRuns {
       );
     }
     await this.#log.requestStop(id);
-    for (let waited = 0; waited < withinMs; waited += POLL_MS) {
-      if (!(await this.#isActive(id))) return true;
+    const until = performance.now() + withinMs;
+    while (await this.#isActive(id)) {
+      if (performance.now() >= until) return false; // each look may take a while itself
       await sleep(POLL_MS);
     }
-    return false;
+    return true;
   }
 
   async #free(id: string, onBusy: OnBusy): Promise<void> {
