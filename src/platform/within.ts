@@ -2,19 +2,35 @@
 
 import { MAX_TIMER_MS } from "./clock.ts";
 
+/** A timer that fires later than this, in milliseconds, belongs to a process that stood still. */
+const MAX_DELAY_MS = 1_000;
+
 /**
  * Resolves or rejects as the outcome does; rejects with `late` when that takes longer. The work continues. A limit that
  * no timer can hold, such as `Infinity`, has no effect.
  */
 export async function within<T>(outcome: Promise<T>, ms: number, late: () => Error): Promise<T> {
   if (ms > MAX_TIMER_MS) return outcome;
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let end = (): void => undefined;
   const limit = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(late()), ms);
+    end = startLimit(ms, () => reject(late()));
   });
   try {
     return await Promise.race([outcome, limit]);
   } finally {
-    clearTimeout(timer);
+    end();
   }
+}
+
+/**
+ * Calls `expire` after so many milliseconds, unless the returned function is called before. A process that stood still
+ * meanwhile (busy, paused, suspended) has not looked at answers that are there: the limit then begins once more.
+ */
+export function startLimit(ms: number, expire: () => void): () => void {
+  const dueAt = performance.now() + ms;
+  let timer = setTimeout(() => {
+    if (performance.now() - dueAt < MAX_DELAY_MS) expire();
+    else timer = setTimeout(expire, ms);
+  }, ms);
+  return () => clearTimeout(timer);
 }

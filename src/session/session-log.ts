@@ -5,6 +5,7 @@ import { SendError } from "../contract/errors.ts";
 import type { AssistantTurn } from "../contract/message.ts";
 import { receivedText } from "../platform/received.ts";
 import { messageOf } from "../platform/text-of.ts";
+import { startLimit } from "../platform/within.ts";
 import type { SessionRecord } from "./record.ts";
 import { plainMessages } from "./saved-session.ts";
 import type { SessionStore } from "./store.ts";
@@ -133,12 +134,12 @@ export class SessionLog {
       while (this.#pending.records.length > 0) {
         const pending = this.#pending;
         const records = [...pending.records];
-        const timer = setTimeout(() => this.#becomeSilent(), STORE_DEADLINE_MS);
+        const endLimit = startLimit(STORE_DEADLINE_MS, () => this.#becomeSilent());
         try {
           if (pending.way === "replace") await this.#store.replace?.(this.#id, records);
           else await this.#store.append(this.#id, records);
         } finally {
-          clearTimeout(timer);
+          endLimit();
           this.#isSilent = false;
         }
         if (this.#pending !== pending) continue; // meanwhile they were replaced
