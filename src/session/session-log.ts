@@ -9,7 +9,7 @@ import { startLimit } from "../platform/within.ts";
 import type { SessionRecord } from "./record.ts";
 import { plainMessages } from "./saved-session.ts";
 import type { SessionStore } from "./store.ts";
-import { answerOf, STORE_DEADLINE_MS, silence } from "./store-deadline.ts";
+import { answerOf, LOAD_DEADLINE_MS, STORE_DEADLINE_MS, silence } from "./store-deadline.ts";
 import { UnsavedReply } from "./unsaved-reply.ts";
 
 /** Records on their way to the store. */
@@ -216,7 +216,10 @@ export function storageError(error: unknown): SendError {
  * @throws {TypeError} when the store returns something else than an array
  */
 export async function recordsIn(store: SessionStore, id: string): Promise<readonly SessionRecord[]> {
-  const records: unknown = await answerOf(called(() => store.load(id)));
+  const records: unknown = await answerOf(
+    called(() => store.load(id)),
+    LOAD_DEADLINE_MS,
+  );
   if (Array.isArray(records)) return records as readonly SessionRecord[]; // each is validated when it is replayed
   throw new TypeError(`\`load\` must return an array of records. Received ${receivedText(records)}.`);
 }

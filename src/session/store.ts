@@ -68,7 +68,7 @@ export interface SessionStore {
   append(id: string, records: readonly SessionRecord[]): Promise<void>;
   /**
    * Resolves with all records in order; with an empty array when nothing is kept under this id. It needs no
-   * reservation, and it does not disturb the holder of one.
+   * reservation, and it does not disturb the holder of one. It may take a minute.
    */
   load(id: string): Promise<readonly SessionRecord[]>;
   /**
