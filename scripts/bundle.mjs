@@ -7,18 +7,22 @@ import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { rolldown } from "rolldown";
 
-/**
- * Sources that every entry or every wire format shares, without those that the relay alone uses and the parts that are
- * loaded lazily: schemas, recovery.
- */
+/** Sources that every entry shares, without those that the relay alone uses and the parts that are loaded lazily: schemas, recovery. */
 const CORE =
-  /[/]src[/](?!(?:cli|credentials|dialects|embedded|models|otel|page|react|runtime|server|store|testing|web)[/]|schema[/](?!load-|schema[.]|standard-)|session[/](?:approvals|left-|load-(?:node|static)|merge-|tool-runner|turn-calls|turn-source)|stream[/](?:overlap-|recovering-)|transport[/](?:default-|fetch-network|ndjson|node-|proxy-|unsupported-)|protocols[/](?!capabilities|common).+[/]|protocols[/](?:index|load-|with-))/;
+  /[/]src[/](?!(?:cli|credentials|dialects|embedded|models|otel|page|react|runtime|server|store|testing|web)[/]|schema[/](?!load-|schema[.]|standard-)|session[/](?:approvals|left-|load-(?:node|static)|merge-|tool-runner|turn-calls|turn-source)|stream[/](?:overlap-|recovering-)|transport[/](?:default-|fetch-network|ndjson|node-|proxy-|unsupported-)|protocols[/].+[/]|protocols[/](?:index|load-|with-))/;
 
 /** A wire format: a file of its own, which a client loads when it needs it. */
 const PROTOCOL = /[/]src[/]protocols[/](anthropic-messages|chat-completions|gemini|ollama|responses)[/]/;
 
 /** A turn of a session: a file of its own, which the first turn loads. */
 const TURN = /[/]src[/]session[/](?:approvals|merge-|tool-runner|turn-calls|turn-source)/;
+
+/**
+ * The sources that the wire formats share, in a file that needs no other than `stream`: where the wire formats come with
+ * the core, its file waits for theirs, and theirs must not wait for it.
+ */
+const COMMON =
+  /[/]src[/](?:protocols[/](?:(?:capabilities|common)[/]|protocol[.])|platform[/](?:derived|json-text|lazy-part)|schema[/]load-|transport[/]sse)/;
 
 /** The entry for pages: its program carries nothing of the core that it does not use. */
 const VIEWER = "src/web/index.ts";
@@ -72,7 +76,8 @@ export async function bundle(root, folder, manifest) {
     codeSplitting: {
       groups: [
         { name: "stream", test: (id) => CORE.test(id) && viewer.has(id), priority: 3 },
-        { name: "core", test: CORE, priority: 2 },
+        { name: "protocols", test: COMMON, priority: 2 },
+        { name: "core", test: CORE, priority: 1 },
         { name: "turn-source", test: TURN },
         { name: "load-static-chat", test: /[/]load-static-chat/, includeDependenciesRecursively: false },
         { name: (id) => PROTOCOL.exec(id)?.[1], debugName: "protocol", test: PROTOCOL },

@@ -236,7 +236,7 @@ describe.skipIf(!isBuilt)("the built package", () => {
     }
     return [...read].sort();
   };
-  const OF_THE_PACKAGE = ["index.js", "runtime/node.js", "shared/core.js", "shared/stream.js"];
+  const OF_THE_PACKAGE = ["index.js", "runtime/node.js", "shared/core.js", "shared/protocols.js", "shared/stream.js"];
 
   test("has one file for each protocol, which importing the package does not read", () => {
     expect(filesReadFor("index.js", "runtime/node.js")).toEqual(OF_THE_PACKAGE);
@@ -247,6 +247,21 @@ describe.skipIf(!isBuilt)("the built package", () => {
     (name) => {
       const file = `shared/${name}.js`;
       expect(filesReadFor(...OF_THE_PACKAGE, file)).toEqual([...OF_THE_PACKAGE, file].sort());
+    },
+  );
+
+  /** Each of the two has files of its own under `#runtime`. The order in which files are run depends on the first one. */
+  test.each(["bun", "browser"])(
+    "every entry is loaded first on %s, where the wire formats come with it",
+    async (condition) => {
+      const { exports } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { exports: object };
+      const entries = Object.keys(exports).filter((entry) => !/json$|react$/.test(entry));
+      for (const entry of entries) {
+        const program = `console.log(Object.keys(await import("${entry.replace(".", "cloudllm")}")).length > 0)`;
+        const args = [`--conditions=${condition}`, "--input-type=module", "--eval", program];
+        expect((await run(process.execPath, args, { cwd: ROOT })).stdout, entry).toBe("true\n");
+      }
+      expect(entries.length).toBeGreaterThan(10);
     },
   );
 
