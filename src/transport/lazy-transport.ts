@@ -1,41 +1,25 @@
 /** Lazy loading of a transport: a file of its own, which programs read only when they use it. */
 
+import { LazyPart } from "../platform/lazy-part.ts";
 import type { Exchange, HttpRequest, Receiver, Transport } from "./transport.ts";
 
 /** Loads a transport once. A failure counts for the calls that wait; the next loads again. */
 export class LazyTransport implements Transport {
-  readonly #load: () => Promise<Transport>;
-  #loading: Promise<Transport> | undefined;
-  #loaded: Transport | undefined;
+  readonly #transport: LazyPart<Transport>;
 
   constructor(load: () => Promise<Transport>) {
-    this.#load = load;
+    this.#transport = new LazyPart("The transport", load);
   }
 
   async load(): Promise<void> {
-    await this.#transport();
+    await this.#transport.load();
   }
 
   open(request: HttpRequest, receiver: Receiver): Exchange {
-    if (!this.#loaded) throw new Error("the transport is not loaded yet");
-    return this.#loaded.open(request, receiver);
+    return this.#transport.loaded.open(request, receiver);
   }
 
   async warm(url: string): Promise<void> {
-    await (await this.#transport()).warm(url);
-  }
-
-  #transport(): Promise<Transport> {
-    this.#loading ??= this.#load().then(
-      (transport) => {
-        this.#loaded = transport;
-        return transport;
-      },
-      (error: unknown) => {
-        this.#loading = undefined;
-        throw error;
-      },
-    );
-    return this.#loading;
+    await (await this.#transport.load()).warm(url);
   }
 }
