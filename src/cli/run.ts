@@ -1,5 +1,6 @@
 /** Runs a command line and returns its exit code: 0 success, 1 failure, 2 not understood, 130 Ctrl-C. */
 
+import { statSync } from "node:fs";
 import { type Command, commandOf } from "./arguments.ts";
 import type { Choice } from "./choice.ts";
 import { chooseClient } from "./choose-client.ts";
@@ -110,6 +111,9 @@ async function choiceOf(settings: Settings, env: NodeJS.ProcessEnv, terminal: Te
 }
 
 function loadEnvironment(file: string): void {
+  if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new CommandError(`--env: ${file} is a folder. Give a file of lines such as OPENAI_API_KEY=….`, 2);
+  }
   try {
     process.loadEnvFile(file);
   } catch (error) {

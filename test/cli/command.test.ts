@@ -172,6 +172,7 @@ describe("failures are one line on stderr and an exit code", () => {
     ["a misspelled option", ["--modle", "m", "x"], "Unknown option '--modle'. Did you mean --model?"],
     ["no question at all", [], "There is no question."],
     ["an address that is none", ["--base-url", "localhost:80", "x"], "http or https URL"],
+    ["a folder", ["--env", folder, "x"], "is a folder. Give a file"],
     ["a file that is not there", ["--env", join(folder, "missing"), "x"], "--env: ENOENT"],
   ])("%s exits with 2", async (_name, args, message) => {
     const { stdout, stderr, code } = await command(args);
