@@ -406,6 +406,13 @@ describe.skipIf(frameworksMissing).each([4, 5] as const)(`Express %i${skip}`, (v
     expect(url).toBe("/chat/c1/stop");
   });
 
+  test("a request without a body has none behind express.json() either", async () => {
+    const express = expressOf(version);
+    const app = express().use(express.json()).use("/chat", echo);
+    const response = await fetch(`${await listen(app)}/chat/c1/stop`, { method: "POST" });
+    expect(await response.json()).toMatchObject({ url: "/chat/c1/stop", body: "" });
+  });
+
   test("routers in routers keep the address", async () => {
     const express = expressOf(version);
     const app = express().use("/api", express.Router().use("/chat", echo));

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { ClientWrapper } from "../../src/index.ts";
-import { createRelay, memoryLog } from "../../src/server/index.ts";
+import { agUi, aiSdk, createRelay, memoryLog, native } from "../../src/server/index.ts";
 import { Gate, scriptedClient } from "../../src/testing/index.ts";
 import { get, post, read, runId, textOf, watch } from "../support/relay.ts";
 
@@ -31,6 +31,28 @@ describe("a stop", () => {
       type: "complete",
       message: { content: "paid ", finishReason: "stopped", interrupted: true, estimatedUsage: { outputTokens: 2 } },
     });
+  });
+
+  test.each([
+    ["createChats", native, { run: runId(), chat: "c", messages }],
+    ["the AI SDK", aiSdk, { id: "c", messages: [{ id: "1", role: "user", parts: [{ type: "text", text: "Hi" }] }] }],
+    ["AG-UI", agUi, { threadId: "c", runId: "r1", messages: [{ id: "1", role: "user", content: "Hi" }] }],
+  ])("of a page of %s that is a POST and nothing else stops the reply", async (_name, dialect, body) => {
+    const client = scriptedClient([{ steps: [{ text: "paid " }, { pause: new Gate() }] }]);
+    const relay = createRelay({ client, authorize, log: memoryLog(), dialect });
+    const reply = await relay.handle(post(body));
+    const stopped = await relay.handle(new Request(new URL("c/stop", post({}).url), { method: "POST" }));
+    expect(stopped.status).toBe(200);
+    await client.calls[0]?.closed;
+    await reply.body?.cancel();
+  });
+
+  test("without a body is still refused to a page of another site", async () => {
+    const relay = createRelay({ client: scriptedClient([]), authorize, log: memoryLog() });
+    for (const headers of [{ origin: "https://evil.example" }, { origin: "null" }]) {
+      const stop = new Request(new URL("c/stop", post({}).url), { method: "POST", headers });
+      expect((await relay.handle(stop)).status).toBe(403);
+    }
   });
 
   test("from another process is heard while the model is silent", async () => {

@@ -8,22 +8,22 @@ import type { CheckedLimits } from "../policy/policy.ts";
 /**
  * Resolves with the JSON of a request; with `undefined` for an empty body.
  *
- * A page of another site can send text, forms and nothing without asking first; `application/json` makes its browser
- * send a preflight. Other content types are therefore refused.
+ * A page of another site can send text and forms without asking first; `application/json` makes its browser send a
+ * preflight. Other content types are therefore refused, and so are words without a content type. An empty body says
+ * nothing and needs none: `fetch("…/stop", { method: "POST" })`.
  * @throws {Refusal} 415, 413, 408 or 400
  */
 export async function jsonBodyOf(
   request: Pick<Asked, "headers" | "body">,
   limits: Pick<CheckedLimits, "bodyBytes" | "bodyMs" | "depth">,
 ): Promise<unknown> {
-  const [type = ""] = (request.headers.get("content-type") ?? "").split(";");
-  if (type.trim().toLowerCase() !== "application/json") {
-    throw new Refusal(415, "invalidRequest", "The content type must be application/json.");
-  }
+  const type = request.headers.get("content-type");
+  if (type !== null && type.split(";")[0]?.trim().toLowerCase() !== "application/json") throw notJson();
   if ((request.headers.get("content-encoding") ?? "identity") !== "identity") {
     throw new Refusal(415, "invalidRequest", "The body must not be compressed.");
   }
   const text = await bodyText(request, limits);
+  if (type === null && text !== "") throw notJson();
   const value = text === "" ? undefined : parsed(text);
   if (isDeeper(value, limits.depth)) throw badRequest(`The body is nested more than ${limits.depth} deep.`);
   return value;
@@ -59,6 +59,10 @@ async function bodyText(
   } finally {
     clearTimeout(timer);
   }
+}
+
+function notJson(): Refusal {
+  return new Refusal(415, "invalidRequest", "The content type must be application/json.");
 }
 
 function tooLarge(bodyBytes: number): Refusal {
