@@ -41,6 +41,7 @@ export type {
   LimitAnswer,
   PolicyOptions,
   RelayLimits,
+  SharedChat,
 } from "./policy/policy-options.ts";
 export { createRelay, type Relay } from "./relay.ts";
 export type { RelayOptions } from "./relay-options.ts";

@@ -21,6 +21,7 @@ import { exposedHistory } from "./policy/exposed-history.ts";
 import { exposedMessage } from "./policy/exposed-message.ts";
 import { errorResponse } from "./policy/masked-error.ts";
 import { type Caller, isResponse } from "./policy/policy-options.ts";
+import { answeredAs } from "./policy/shared-chat.ts";
 import { checkedPath, type RelayOptions, type RelaySettings, settingsOf } from "./relay-options.ts";
 import { corsHeaders, originRefusal, preflightResponse } from "./request/cors.ts";
 import { jsonBodyOf } from "./request/request-body.ts";
@@ -96,6 +97,7 @@ interface Mount {
 interface Call {
   readonly request: Asked;
   readonly dialect: Dialect;
+  /** For a request that reads another user's chat: its owner. */
   readonly caller: Caller;
   /** The relay's own id of the request. */
   readonly id: string;
@@ -144,7 +146,8 @@ class RelayServer {
     return this.#perform(await route.routeOf(body, caller.user), { ...call, read: { body } });
   }
 
-  async #perform(route: Exclude<Route, { readonly name: "inBody" | "preflight" }>, call: Call): Promise<Answer> {
+  async #perform(route: Exclude<Route, { readonly name: "inBody" | "preflight" }>, asked: Call): Promise<Answer> {
+    const call = { ...asked, caller: await answeredAs(route, asked, this.#settings.policy) };
     switch (route.name) {
       case "answer":
         return answer(route.body);

@@ -23,6 +23,14 @@ export function isResponse(answer: Caller | Response): answer is Response {
   return !("user" in answer) && "status" in answer && "headers" in answer;
 }
 
+/** A chat of another user. */
+export interface SharedChat {
+  /** The user that it belongs to: `Caller.user`. */
+  readonly owner: string;
+  /** The relay's id of the chat, as the owner's front end has chosen it. */
+  readonly chat: string;
+}
+
 /** The bounds of one relay. Each one overrides its default alone. */
 export interface RelayLimits {
   /**
@@ -132,6 +140,13 @@ export interface PolicyOptions {
    * limits count all of them together.
    */
   readonly authorize: "public" | Authorize;
+  /**
+   * Resolves with `true` when the caller may read a chat of another user. The query parameter `owner` names that user.
+   * A reader loads the conversation and watches its replies, and never starts, answers, stops or deletes anything.
+   * Called for each such request. A rejection is answered with 500.
+   * @default none: chats of another user do not exist (404)
+   */
+  readonly canRead?: ((caller: Caller, shared: SharedChat) => boolean | Promise<boolean>) | undefined;
   /**
    * Origins of other sites whose pages may use the relay, such as `https://app.example.com`. Compared exactly.
    * @default none: pages of the relay's own origin only

@@ -22,6 +22,7 @@ import {
 /** The options with their defaults. */
 export interface Policy {
   readonly authorize: (request: Pick<Asked, "web">) => ReturnType<Authorize>;
+  readonly canRead: PolicyOptions["canRead"];
   readonly origins: readonly string[];
   readonly credentials: boolean;
   readonly limits: CheckedLimits;
@@ -93,6 +94,7 @@ const isTimer: Fault = (value) =>
 const FAULTS: { readonly [Name in keyof PolicyOptions]-?: Fault } = {
   authorize: (value) =>
     value === "public" || typeof value === "function" ? undefined : 'must be a function of the request, or "public"',
+  canRead: isFunction,
   origins: (value) =>
     Array.isArray(value) && value.every(isOrigin)
       ? undefined
@@ -158,6 +160,11 @@ export function policyOf(
         'refuse it. `authorize: "public"` admits every caller.',
     );
   }
+  if (options.authorize === "public" && options.canRead !== undefined) {
+    throw new TypeError(
+      'The option `canRead` needs an `authorize` that names users. With "public", every caller has all chats.',
+    );
+  }
   checkFields(options.limits, LIMIT_FAULTS, "limits.");
   checkFields(options.expose, EXPOSURE_FAULTS, "expose.");
   const { authorize, allow = [], models = {} } = options;
@@ -174,6 +181,7 @@ export function policyOf(
   }
   return {
     authorize: authorize === "public" ? () => PUBLIC_CALLER : checked(authorize),
+    canRead: options.canRead,
     origins: options.origins ?? [],
     credentials: options.credentials ?? false,
     limits: { ...DEFAULT_LIMITS, ...withoutUndefined(options.limits ?? {}) },
