@@ -1,6 +1,7 @@
 /** Credentials that change: asked for before each attempt, so that every request has a valid key or signature. */
 
-import { privateCause, SendError } from "../contract/errors.ts";
+import { errorWith, privateCause } from "../contract/error-copies.ts";
+import { SendError } from "../contract/errors.ts";
 import { isJsonObject } from "../platform/json-object.ts";
 import { NotSent, unsentError } from "../transport/network-errors.ts";
 import type { Exchange, HttpRequest, Transport } from "../transport/transport.ts";
@@ -182,7 +183,7 @@ export async function answerOf(name: string, ask: () => unknown): Promise<unknow
     if (error instanceof SendError && error.kind === "authentication") throw error;
     const retryable = isJsonObject(error) && error.retryable === true;
     const message = `The function \`${name}\` failed, so nothing was sent. \`cause\` has its error.`;
-    throw new SendError("authentication", message, { retryable, cause: privateCause(error) });
+    throw errorWith("authentication", message, { retryable, cause: privateCause(error) });
   }
 }
 

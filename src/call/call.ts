@@ -1,6 +1,7 @@
 /** One call as its reply needs it, and the reports of its failures. */
 
-import { isPrivateCause, SendError, type SendErrorFacts } from "../contract/errors.ts";
+import { errorWith, isPrivateCause, withFacts } from "../contract/error-copies.ts";
+import { SendError, type SendErrorFacts } from "../contract/errors.ts";
 import type { RetryPolicy } from "../contract/retry-policy.ts";
 import type { CallLimits } from "../contract/timeouts.ts";
 import type { Clock } from "../platform/clock.ts";
@@ -88,11 +89,11 @@ export function describedError(
 ): SendError {
   const facts: SendErrorFacts = { provider, model, status: head?.status, requestId, attempts: [...attempts] };
   // A provider may repeat the key in its error, and a `fetch` may attach the request to its errors.
-  const { kind, message, code, requestId: id, ...rest } = error.with(facts).toJSON();
+  const { kind, message, code, requestId: id, ...rest } = withFacts(error, facts).toJSON();
   // A signal's reason belongs to the caller, and stays the same object.
   const isForeign = kind !== "aborted" && error.cause !== undefined && !isPrivateCause(error.cause);
   const cause = isForeign ? plainCause(error.cause, redact) : error.cause;
-  const described = new SendError(kind, redact(message), {
+  const described = errorWith(kind, redact(message), {
     ...rest,
     code: code && redact(code),
     requestId: id && redact(id),

@@ -1,5 +1,6 @@
 /** Errors without secrets: in their words, their stacks and their causes. */
 
+import { replaced } from "../contract/error-copies.ts";
 import type { SendError } from "../contract/errors.ts";
 import type { AssistantMessage } from "../contract/message.ts";
 import { setStack } from "../platform/error-stack.ts";
@@ -26,7 +27,7 @@ export function plainCause(cause: unknown, redact: (text: string) => string, dep
 export function redactedError(error: SendError, redact: (text: string) => string): SendError {
   const { kind: _kind, message, ...facts } = error.toJSON();
   const clean = (partial: AssistantMessage): AssistantMessage => mapTexts(partial, redact);
-  const other = error.replacing({ ...facts, cause: error.cause }, redact(message), clean);
+  const other = replaced(error, { ...facts, cause: error.cause }, redact(message), clean);
   if (error.stack !== undefined) setStack(other, redact(error.stack));
   return other;
 }

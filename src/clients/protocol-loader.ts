@@ -1,6 +1,7 @@
 /** The parts of a client that a call needs: its protocol and transport, and the engine of schemas. */
 
 import { Deadlines } from "../call/deadlines.ts";
+import { withFacts } from "../contract/error-copies.ts";
 import { SendError } from "../contract/errors.ts";
 import type { SendOptions } from "../contract/options.ts";
 import { type CallLimits, timeoutText } from "../contract/timeouts.ts";
@@ -100,7 +101,7 @@ export class ProtocolLoader {
       this.#loaded = "then" in protocol ? await protocol : protocol; // no promise where none is needed
       return undefined;
     } catch (error) {
-      if (error instanceof SendError) return error.with(this.#facts);
+      if (error instanceof SendError) return withFacts(error, this.#facts);
       return this.#failure(`The protocol of ${this.#facts.provider}`, error);
     }
   }

@@ -8,6 +8,7 @@ import { Redactions } from "../call/redact.ts";
 import { Reply } from "../call/reply.ts";
 import { RetryBudget } from "../call/retry-budget.ts";
 import { type ReplyTo, type TypedClient, typedReply } from "../contract/client.ts";
+import { withFacts } from "../contract/error-copies.ts";
 import type { Message } from "../contract/message.ts";
 import { checkGiven, fieldsFault, isBoolean } from "../contract/option-faults.ts";
 import type { Recovery, SendOptions, Tool } from "../contract/options.ts";
@@ -174,7 +175,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
       }
       checkCall(messages, this.#optionsOf(options));
     } catch (error) {
-      if (!lacksCounting(error)) throw unsendable(error).with({ provider: this.provider, model: this.model });
+      if (!lacksCounting(error)) throw withFacts(unsendable(error), { provider: this.provider, model: this.model });
     }
     return { inputTokens: estimateRequestTokens(messages, this.#optionsOf(options)), source: "estimate" };
   }
@@ -260,7 +261,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
       source = this.#sourceOf(protocol, messages, given, stream, startedAt);
     } catch (error) {
       // Also an error of a getter.
-      return Promise.reject(unsendable(error).with({ provider: this.provider, model: this.model }));
+      return Promise.reject(withFacts(unsendable(error), { provider: this.provider, model: this.model }));
     }
     return openStream<Output>(source, { now: this.#now, startedAt });
   }

@@ -1,6 +1,5 @@
 /** The one error class. Its facts are fields; its message is for a person. */
 
-import { setStack } from "../platform/error-stack.ts";
 import type { ContentFilterFinding } from "./content-filter.ts";
 import { isRetryable, type SendErrorKind, type TimeoutPhase } from "./error-kind.ts";
 import type { AssistantMessage } from "./message.ts";
@@ -36,27 +35,6 @@ export interface SendErrorFacts {
 /** A `SendError` as plain data, as it travels to another thread or a log. */
 export type SendErrorData = Omit<SendErrorFacts, "cause"> & { readonly kind: SendErrorKind; readonly message: string };
 
-/** Causes that a program may read and that logs do not show, since their text may contain a secret. */
-const PRIVATE = /* @__PURE__ */ new WeakSet<object>();
-
-/**
- * Returns a cause that `SendError.cause` returns and that neither `console` nor `util.inspect` prints.
- * @internal
- */
-export function privateCause(cause: unknown): object {
-  const kept = typeof cause === "object" && cause !== null ? cause : new Error(String(cause));
-  PRIVATE.add(kept);
-  return kept;
-}
-
-/** Returns whether a cause is from `privateCause`. @internal */
-export function isPrivateCause(cause: unknown): boolean {
-  return PRIVATE.has(cause as object); // of another value, a set has none
-}
-
-/** Takes the secrets of a call out of the message so far. */
-type Clean = (partial: AssistantMessage) => AssistantMessage;
-
 /**
  * The failure of a reply. `ClientWrapper`s and sessions throw no other error at a call (law 4).
  *
@@ -89,37 +67,15 @@ export class SendError extends Error {
   declare readonly attempts?: readonly Attempt[];
   declare readonly contentFilter?: readonly ContentFilterFinding[];
   declare readonly partial?: AssistantMessage;
-  #clean: Clean = (partial) => partial;
 
   constructor(kind: SendErrorKind, message: string, facts: SendErrorFacts = {}) {
     super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
     this.kind = kind;
-    // Inspection prints an accessor by its name only.
-    if (isPrivateCause(facts.cause)) Object.defineProperty(this, "cause", { get: () => facts.cause });
     const { cause: _kept, retryable = isRetryable(kind), ...rest } = facts;
     this.retryable = retryable;
     for (const [name, value] of Object.entries(rest)) {
       if (value !== undefined) Object.defineProperty(this, name, { value, enumerable: true });
     }
-  }
-
-  /** Returns the same error with more facts. Facts that it already has stay. */
-  with(facts: SendErrorFacts): SendError {
-    const partial = facts.partial && this.#clean(facts.partial);
-    const more = this.replacing({ ...facts, partial, ...this.toJSON(), cause: this.cause ?? facts.cause });
-    setStack(more, this.stack);
-    return more;
-  }
-
-  /**
-   * Returns an error of the same kind, with these facts and this message in place of its own. `clean` is applied to a
-   * message that `with` adds later; several add up. No output shows it.
-   * @internal
-   */
-  replacing(facts: SendErrorFacts, message: string = this.message, clean: Clean = (partial) => partial): SendError {
-    const other = new SendError(this.kind, message, facts);
-    other.#clean = (partial) => clean(this.#clean(partial));
-    return other;
   }
 
   /** Returns plain data, without the cause and the stack. `SendError.from` makes an error of it again. */

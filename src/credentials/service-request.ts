@@ -1,6 +1,7 @@
 /** One request to a service that issues credentials, and the environment that names it. */
 
-import { privateCause, SendError } from "../contract/errors.ts";
+import { errorWith, privateCause } from "../contract/error-copies.ts";
+import type { SendError } from "../contract/errors.ts";
 import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
 import type { FetchLike } from "../transport/fetch.ts";
 
@@ -135,7 +136,7 @@ export function refused(
   message: string,
   { retryable = false, cause }: { readonly retryable?: boolean; readonly cause?: unknown } = {},
 ): SendError {
-  return new SendError("authentication", message, {
+  return errorWith("authentication", message, {
     retryable,
     ...(cause !== undefined && { cause: privateCause(cause) }),
   });

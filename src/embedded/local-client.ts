@@ -1,6 +1,7 @@
 /** A client whose replies are written in this process. */
 
 import type { ClientWrapper } from "../contract/client.ts";
+import { withFacts } from "../contract/error-copies.ts";
 import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage, Message } from "../contract/message.ts";
 import { checkGiven } from "../contract/option-faults.ts";
@@ -56,7 +57,7 @@ export class LocalClient implements ClientWrapper {
         throw new SendError("aborted", "The caller's signal ended the call.", { cause: options.signal.reason });
       reportUnsupported(messages, options, model);
     } catch (error) {
-      throw error instanceof SendError ? error.with({ provider, model }) : error;
+      throw error instanceof SendError ? withFacts(error, { provider, model }) : error;
     }
     const limits = limitsOf(form, this.#defaults.timeouts, given.timeouts);
     const call = { provider, model, engine: this.#engine, messages: [...messages], options, limits, now, startedAt };

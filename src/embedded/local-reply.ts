@@ -1,6 +1,7 @@
 /** The source behind a stream whose reply is written in this process: steps of a writer, as the consumer wants them. */
 
 import { Deadlines } from "../call/deadlines.ts";
+import { withFacts } from "../contract/error-copies.ts";
 import { SendError } from "../contract/errors.ts";
 import type { Message } from "../contract/message.ts";
 import type { Attempt } from "../contract/metrics.ts";
@@ -109,7 +110,7 @@ export class LocalReply implements ChunkSource {
         ? cause
         : new SendError("server", `The embedded engine failed: ${String(cause)}`, { cause, retryable: false });
     this.#over(error.kind);
-    const failure = error.with({ provider, model, attempts: [...this.facts.attempts] });
+    const failure = withFacts(error, { provider, model, attempts: [...this.facts.attempts] });
     this.#opening.fail(this.#sink, failure);
   }
 

@@ -2,6 +2,7 @@
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import type { ClientWrapper } from "../contract/client.ts";
+import { withFacts } from "../contract/error-copies.ts";
 import { SendError } from "../contract/errors.ts";
 import type { Message } from "../contract/message.ts";
 import type { Attempt } from "../contract/metrics.ts";
@@ -307,7 +308,8 @@ export class Race implements ChunkSource, RunnerHost {
     const failure = outerFailure(error, attempts);
     // The partial content of a non-streamed reply was never shown to the stream, which would report it.
     const { partial } = error;
-    const refusal = partial && failure.with({ partial: { ...partial, metrics: { ...partial.metrics, attempts } } });
+    const refusal =
+      partial && withFacts(failure, { partial: { ...partial, metrics: { ...partial.metrics, attempts } } });
     this.#opening.fail(this.#sink, failure, refusal);
   }
 }

@@ -3,6 +3,7 @@
  */
 
 import type { MessageChunk } from "../contract/chunk.ts";
+import { replaced } from "../contract/error-copies.ts";
 import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage, ToolMessage } from "../contract/message.ts";
 import type { Attempt } from "../contract/metrics.ts";
@@ -379,7 +380,7 @@ export class TurnSource implements ChunkSource, InnerCallHost {
     this.#leave(partial, kind === "aborted" ? "left" : "failed");
     this.#sink.chunks.push(...this.#calls.takeResults());
     const { provider, model } = this.#turn.client;
-    this.#sink.fail(error.replacing({ provider, model, ...facts, cause: error.cause }));
+    this.#sink.fail(replaced(error, { provider, model, ...facts, cause: error.cause }));
   }
 
   #stop(): void {

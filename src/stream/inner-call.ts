@@ -4,6 +4,7 @@
  */
 
 import type { MessageChunk } from "../contract/chunk.ts";
+import { replaced } from "../contract/error-copies.ts";
 import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage } from "../contract/message.ts";
 import type { Attempt } from "../contract/metrics.ts";
@@ -197,7 +198,7 @@ export class InnerCall {
  */
 export function outerFailure(error: SendError, attempts: readonly Attempt[]): SendError {
   const { partial: _inner, ...facts } = error.toJSON();
-  return error.replacing({ ...facts, attempts: [...attempts], cause: error.cause });
+  return replaced(error, { ...facts, attempts: [...attempts], cause: error.cause });
 }
 
 /** Its own errors, whose `partial` holds the text of `stream`, repeat no secret of the requests of `stream`. */

@@ -1,6 +1,7 @@
 /** The state of one stream: running until it is complete, stopped or failed, with the message so far in every case. */
 
 import type { FinalChunk } from "../contract/chunk.ts";
+import { withFacts } from "../contract/error-copies.ts";
 import type { SendError } from "../contract/errors.ts";
 import type { AssistantMessage } from "../contract/message.ts";
 import type { ReplyMetrics } from "../contract/metrics.ts";
@@ -270,7 +271,7 @@ export class StreamState implements QueueOwner {
     let failure = this.replaceFailure?.(error) ?? error;
     if (!error.partial) {
       for (const redact of redactions) failure = redact(failure);
-      failure = failure.with({ partial: arrived, attempts });
+      failure = withFacts(failure, { partial: arrived, attempts });
     }
     this.#outcome = { status: "failed", error: failure };
     // A caller who aborts wants nothing more; every other failure comes after the chunks that had arrived.

@@ -1,6 +1,7 @@
 /** A reply whose chunks come from elsewhere: another thread, or the caller's generator. */
 
 import type { MessageChunk } from "../contract/chunk.ts";
+import { withFacts } from "../contract/error-copies.ts";
 import { isSendErrorKind } from "../contract/error-kind.ts";
 import { SendError, type SendErrorData } from "../contract/errors.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
@@ -168,7 +169,7 @@ export function refusalOf(
 ): SendError {
   const refusal = sendErrorOf(error, "client");
   if (refusal === error) return refusal;
-  if (!signal?.aborted || refusal.kind !== "protocol") return refusal.with({ provider, model });
+  if (!signal?.aborted || refusal.kind !== "protocol") return withFacts(refusal, { provider, model });
   const cause: unknown = signal.reason;
   return new SendError("aborted", "The caller's signal ended the call.", { provider, model, cause });
 }

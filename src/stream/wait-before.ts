@@ -3,6 +3,7 @@
  * after other clients, after a reply that broke, after tools.
  */
 
+import { replaced } from "../contract/error-copies.ts";
 import type { SendError } from "../contract/errors.ts";
 import { durationText, type Timeouts } from "../contract/timeouts.ts";
 import { setStack } from "../platform/error-stack.ts";
@@ -22,7 +23,7 @@ export function withWaitBefore(error: SendError, beforeMs: number): SendError {
   const completeMs = Math.round(beforeMs + waitedMs);
   const { message: own, ...facts } = error.toJSON();
   const message = own.replace(durationText(waitedMs), durationText(completeMs));
-  const failure = error.replacing({ ...facts, waitedMs: completeMs, cause: error.cause }, message);
+  const failure = replaced(error, { ...facts, waitedMs: completeMs, cause: error.cause }, message);
   setStack(failure, error.stack);
   return failure;
 }

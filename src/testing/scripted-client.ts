@@ -1,6 +1,7 @@
 /** A client that plays scripts instead of calling a provider, for tests without a network. */
 
 import type { ClientWrapper } from "../contract/client.ts";
+import { withFacts } from "../contract/error-copies.ts";
 import { SendError } from "../contract/errors.ts";
 import type { Message } from "../contract/message.ts";
 import type { SendOptions } from "../contract/options.ts";
@@ -99,7 +100,7 @@ export function scriptedClient(
     try {
       checkCall(messages, options);
     } catch (error) {
-      throw error instanceof SendError ? error.with({ provider, model }) : error;
+      throw error instanceof SendError ? withFacts(error, { provider, model }) : error;
     }
   }
 

@@ -3,6 +3,7 @@
 import { Deadlines } from "../call/deadlines.ts";
 import { retryAfterMs } from "../call/retry-after.ts";
 import type { MessageChunk } from "../contract/chunk.ts";
+import { withFacts } from "../contract/error-copies.ts";
 import { SendError } from "../contract/errors.ts";
 import type { Attempt } from "../contract/metrics.ts";
 import { type CallLimits, timeoutText } from "../contract/timeouts.ts";
@@ -170,7 +171,7 @@ export class ScriptedSource implements ChunkSource {
     if (this.#closing.signal.aborted) return;
     this.#over(error.kind, this.#opening.isOpen ? 200 : error.status);
     const { provider, model } = this.#reply;
-    const failure = error.with({ provider, model, attempts: [...this.facts.attempts] });
+    const failure = withFacts(error, { provider, model, attempts: [...this.facts.attempts] });
     this.#opening.fail(this.#sink, failure);
   }
 
@@ -190,7 +191,7 @@ function scriptedRefusal(provider: string, refusal: ScriptedRefusal): SendError 
   const named = new Headers(headers);
   const head = { status, header: (name: string) => named.get(name) ?? undefined };
   const error = errorOf(provider, status, { error: { message: message ?? "The script refuses.", code } });
-  return error.with({ status, retryAfterMs: retryAfterMs(head, Date.now()) });
+  return withFacts(error, { status, retryAfterMs: retryAfterMs(head, Date.now()) });
 }
 
 function usageOf(usage: ScriptedUsage): TokenUsage {

@@ -1,6 +1,7 @@
 /** A client of a relay: for browsers, and for programs on the other side of HTTP. */
 
 import type { TypedClient } from "../contract/client.ts";
+import { withFacts } from "../contract/error-copies.ts";
 import { SendError } from "../contract/errors.ts";
 import type { Message, ToolMessage } from "../contract/message.ts";
 import type { Attempt } from "../contract/metrics.ts";
@@ -190,7 +191,7 @@ export function relayClient(options: RelayClientOptions): RelayClient {
     try {
       return (await send(messages, given, answers)) as MessageStream<Output>;
     } catch (error) {
-      throw error instanceof SendError ? seenByCaller(error.with(named)) : error;
+      throw error instanceof SendError ? seenByCaller(withFacts(error, named)) : error;
     }
   };
 

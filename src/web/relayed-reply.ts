@@ -1,6 +1,7 @@
 /** One run of a relay, as the stream of `relayClient` reads it: its chunks, its limits, and its end. */
 
 import type { MessageChunk } from "../contract/chunk.ts";
+import { withFacts } from "../contract/error-copies.ts";
 import type { TimeoutPhase } from "../contract/error-kind.ts";
 import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage } from "../contract/message.ts";
@@ -210,7 +211,7 @@ export function relayedReply(call: RelayedCall): RelayedReply {
         const error = failureFrom(thrown);
         closing.abort(error);
         const { provider, model } = facts;
-        throw error.with({ provider, model, attempts: [...attempts] });
+        throw withFacts(error, { provider, model, attempts: [...attempts] });
       } finally {
         clearTimeout(limit);
       }

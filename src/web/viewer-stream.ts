@@ -1,6 +1,7 @@
 /** The stream of `relayClient`: a `MessageStream` that carries no more than a viewer needs. */
 
 import type { MessageChunk } from "../contract/chunk.ts";
+import { withFacts } from "../contract/error-copies.ts";
 import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage } from "../contract/message.ts";
 import { MAX_TIMER_MS } from "../platform/clock.ts";
@@ -106,7 +107,7 @@ export function viewerStream(reply: RelayedReply, stopwatch: Stopwatch): PublicS
     const { provider, model, attempts } = reply.facts;
     // A caller who aborts wants nothing more; every other failure comes after the chunks that had arrived.
     if (failure.kind === "aborted") queue = [];
-    settle({ message, error: failure.with({ provider, model, partial: message, attempts: [...attempts] }) });
+    settle({ message, error: withFacts(failure, { provider, model, partial: message, attempts: [...attempts] }) });
   };
 
   const stop = (isStopped: boolean): void => {

@@ -2,6 +2,7 @@
 
 import type { MessageChunk } from "../../contract/chunk.ts";
 import type { ContentFilterFinding } from "../../contract/content-filter.ts";
+import { replaced } from "../../contract/error-copies.ts";
 import { SendError } from "../../contract/errors.ts";
 import { isJsonObject, type JsonObject } from "../../platform/json-object.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
@@ -116,7 +117,7 @@ function withFindings(error: SendError, body: unknown): SendError {
     .map(({ category, severity }) => (severity === undefined ? category : `${category} (${severity})`));
   const { kind: _kind, message, ...facts } = error.toJSON();
   const text = words.length === 0 ? message : `${message} Filtered: ${words.join(", ")}.`;
-  return error.replacing({ ...facts, contentFilter: findings, cause: error.cause }, text);
+  return replaced(error, { ...facts, contentFilter: findings, cause: error.cause }, text);
 }
 
 function findingsOfError(body: unknown): readonly ContentFilterFinding[] {

@@ -4,6 +4,7 @@
  */
 
 import type { MessageChunk } from "../../contract/chunk.ts";
+import { withFacts } from "../../contract/error-copies.ts";
 import { SendError } from "../../contract/errors.ts";
 import type { AssistantMessage, ToolCall } from "../../contract/message.ts";
 import type { Attempt, ReplyMetrics } from "../../contract/metrics.ts";
@@ -293,7 +294,7 @@ export class Run {
 
   #ended(reason: Parameters<typeof endedError>[0], message: AssistantMessage): RunEnd {
     const partial: AssistantMessage = { ...message, finishReason: "interrupted" };
-    return this.#reported(endedError(reason, this.head, this.#parts.totalMs).with({ partial }));
+    return this.#reported(withFacts(endedError(reason, this.head, this.#parts.totalMs), { partial }));
   }
 
   #failed(error: SendError): RunEnd | undefined {

@@ -2,6 +2,7 @@
 
 import type { MessageChunk } from "../../contract/chunk.ts";
 import type { ClientWrapper } from "../../contract/client.ts";
+import { withFacts } from "../../contract/error-copies.ts";
 import { SendError } from "../../contract/errors.ts";
 import type { AssistantMessage, Message, UserMessage } from "../../contract/message.ts";
 import type { SendOptions } from "../../contract/options.ts";
@@ -214,7 +215,7 @@ function mustGoOn(signal: AbortSignal): void {
 /** Returns the error with the part of the reply that viewers have seen. */
 function withPartial(error: SendError, message: AssistantMessage): SendError {
   const isShown = error.partial === undefined && message.content !== "";
-  return isShown ? error.with({ partial: message }) : error;
+  return isShown ? withFacts(error, { partial: message }) : error;
 }
 
 async function* completeChunks({
