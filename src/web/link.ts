@@ -21,10 +21,11 @@ const EVENT_STREAM = "text/event-stream";
 /** An event of a link: one of the relay's, or one that the link has found out itself. */
 export type LinkEvent =
   | WireEvent
-  /** The events that follow begin from the start of the reply. */
-  | { readonly type: "restart" }
-  /** The connection is lost, and is made again. `cause`: the error, if there was one. */
-  | { readonly type: "lost"; readonly cause: unknown }
+  /**
+   * The connection is lost, and is made again. `cause`: the error, if there was one. `isAgain`: the reply then comes
+   * from its start.
+   */
+  | { readonly type: "lost"; readonly cause: unknown; readonly isAgain: boolean }
   /** The relay has no run to watch. */
   | { readonly type: "absent" };
 
@@ -89,7 +90,6 @@ export async function* eventsOf({
    * place to continue from, also after chunks without an id.
    */
   let last: string | undefined;
-  let hasChunks = false;
   let bytes = 0;
   /** Failed connections since the last progress, and when the first of them failed. */
   let failures = 0;
@@ -99,7 +99,6 @@ export async function* eventsOf({
 
   const cameTo = (id: string | undefined): void => {
     last = id;
-    hasChunks = true;
     failures = 0;
   };
 
@@ -176,7 +175,6 @@ export async function* eventsOf({
           : requests(`/${chat}/stream`, { signal: connection.signal }, { run, after: last }),
       );
       if (response.status === 200 && response.headers.get("content-type")?.startsWith(EVENT_STREAM)) {
-        if (last === undefined && hasChunks) yield [{ type: "restart" }];
         reader = response.body?.getReader();
         const eventsIn = eventReader();
         while (reader && askedMs === undefined) {
@@ -203,7 +201,7 @@ export async function* eventsOf({
         isOver?.then(() => cut(), cut);
       }
     }
-    yield [{ type: "lost", cause }];
+    yield [{ type: "lost", cause, isAgain: last === undefined }];
     if (failures++ === 0) failingSince = performance.now();
     const ms = Math.max(askedMs ?? 0, backoffMs(failures));
     const limitMs = isTaken ? reconnectForMs : Math.min(startForMs, reconnectForMs);

@@ -297,7 +297,7 @@ export function liveChat(
     const mine = live;
     if (mine) {
       const ended = over;
-      settle(mine, mine.reply.ended("interrupted", { finishReason: "stopped" }));
+      settle(mine, mine.reply.ended("interrupted", { finishReason: "stopped" }, true));
       if (mine.run !== undefined) {
         await stopRun(requests, id, mine.run);
         await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, STOPPED_MS))]);

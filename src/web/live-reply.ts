@@ -1,10 +1,10 @@
 /** The reply of a run as a page shows it while the run is written. */
 
 import type { AssistantMessage } from "../contract/message.ts";
-import type { ChatReply, ChatToolCall } from "../dialects/native/chat-message.ts";
-import { EMPTY_REPLY, movedCitation } from "../dialects/native/shown.ts";
+import type { ChatReply } from "../dialects/native/chat-message.ts";
+import { EMPTY_REPLY } from "../dialects/native/shown.ts";
 import type { LinkEvent } from "./link.ts";
-import { withChunk } from "./with-chunk.ts";
+import { withChunk, withMore } from "./with-chunk.ts";
 
 /** The reply of a run. */
 export interface LiveReply {
@@ -14,9 +14,9 @@ export interface LiveReply {
   /**
    * Returns the reply at its end. Its tools run no more.
    * @param last the relay's last word
-   * @param hasFailed whether the reply has failed: a page may have more words than the relay's log
+   * @param isLost whether the relay did not end the reply itself: a page may have more words than its log
    */
-  ended(state: ChatReply["state"], last?: Partial<AssistantMessage>, hasFailed?: boolean): ChatReply;
+  ended(state: ChatReply["state"], last?: Partial<AssistantMessage>, isLost?: boolean): ChatReply;
   /** Returns whether a reply of this run has nothing of it. */
   isEmpty(reply: ChatReply): boolean;
 }
@@ -33,6 +33,7 @@ export function liveReply({
   ...parts
 }: ChatReply = EMPTY_REPLY): LiveReply {
   const base: ChatReply = { ...parts, state: "writing" };
+  const start = base.content.length;
   /** The reply as the relay sends it. */
   let received = base;
   /** The reply as it is shown: as it was, while the relay sends it again. */
@@ -43,37 +44,29 @@ export function liveReply({
       return shown;
     },
     add(event) {
-      if (event.type === "restart" || event.type === "snapshot") {
+      if (event.type === "snapshot" || (event.type === "lost" && event.isAgain)) {
         isAgain = true;
         received = base;
       }
       if ("chunks" in event) {
-        for (const chunk of event.chunks) received = withChunk(received, chunk, base.content.length);
+        for (const chunk of event.chunks) received = withChunk(received, chunk, start);
       }
       isAgain &&= isAhead(shown, received);
       if (!isAgain) shown = received;
     },
-    ended(state, last = {}, hasFailed = false) {
-      const { content, reasoning = "", toolCalls: open = [] } = last;
-      const { citations = [], media = [], providerToolCalls = [] } = last;
-      const { finishReason, usage, estimatedUsage, metrics, provider, model } = last;
-      // A sound comes in pieces, which the relay has joined, and a log that was away may have missed a part.
-      const all = {
-        content: base.content + content,
-        reasoning: base.reasoning + reasoning,
-        citations: [...base.citations, ...citations.map((each) => movedCitation(each, base.content.length))],
-        media: [...base.media, ...media],
-        providerToolCalls: [...base.providerToolCalls, ...providerToolCalls],
-      };
-      const toolCalls = shown.toolCalls.map((call): ChatToolCall => {
+    ended(state, last = {}, isLost = false) {
+      const { toolCalls: open = [], finishReason, usage, estimatedUsage, metrics, provider, model } = last;
+      const toolCalls = shown.toolCalls.map((call) => {
         const waiting = open.find(({ id }) => id === call.id);
-        if (waiting) return { ...call, state: waiting.needsApproval ? "needsApproval" : "needsResult" };
+        if (waiting) return { ...call, state: waiting.needsApproval ? "needsApproval" : "needsResult" } as const;
         if (call.state !== "running" && call.state !== "writing") return call;
-        return { ...call, state: state === "complete" ? "done" : "failed" };
+        return { ...call, state: state === "complete" ? "done" : "failed" } as const;
       });
-      const isTheirs = content !== undefined && !(hasFailed && isAhead(shown, { ...shown, ...all }));
+      // A sound comes in pieces, which the relay has joined, and a log that was away may have missed a part.
+      const theirs = { ...withMore(base, last, start), toolCalls };
+      const all = isLost && isAhead(shown, theirs) ? shown : theirs;
       const facts = { finishReason, usage, estimatedUsage, metrics, provider, model };
-      return { ...shown, ...(isTheirs && all), toolCalls, state, ...facts };
+      return { ...all, toolCalls, state, ...facts };
     },
     isEmpty: (reply) => sizeOf(reply) <= sizeOf(base),
   };

@@ -173,8 +173,6 @@ export function relayedReply(call: RelayedCall): RelayedReply {
         if (isMuted) return;
         mirror.restart();
         return show(mirror.add(event.chunks));
-      case "restart":
-        return mirror.restart();
       case "complete":
         return ended({ message: checkedMessage(event.message) });
       case "failed": {
@@ -186,6 +184,7 @@ export function relayedReply(call: RelayedCall): RelayedReply {
       case "lost":
         isLost = true;
         trouble = event.cause;
+        if (event.isAgain) mirror.restart();
         return;
       case "reconnect":
     }

@@ -135,19 +135,16 @@ const KINDS: Readonly<Record<number, SendErrorKind>> = {
 export async function errorIn(response: Response): Promise<{ readonly error: SendError; readonly isOfRelay: boolean }> {
   const { status, headers } = response;
   const text = await response.text();
-  let given: Partial<RefusalBody["error"]> = {};
+  let given: Partial<RefusalBody["error"]> | undefined;
   try {
-    given = (JSON.parse(text) as Partial<RefusalBody>).error ?? {};
+    given = (JSON.parse(text) as Partial<RefusalBody>).error;
   } catch {
     // the page of a proxy
   }
-  const isOfRelay = isSendErrorKind(given.kind);
-  const kind = isSendErrorKind(given.kind)
-    ? given.kind
-    : (KINDS[status] ?? (status < 500 ? "invalidRequest" : "server"));
+  const kind = KINDS[status] ?? (status < 500 ? "invalidRequest" : "server");
   const message = `The relay has answered with status ${status}.`;
   const retryAfterMs = Number(headers.get("retry-after")) * 1_000 || undefined;
-  return { error: errorOf({ message, retryAfterMs, ...given, kind, status }), isOfRelay };
+  return { error: errorOf({ kind, message, retryAfterMs, ...given, status }), isOfRelay: given?.kind !== undefined };
 }
 
 /**
@@ -168,10 +165,10 @@ export async function answerTo<Answer>(
   }
 }
 
-/** Returns the error that a relay describes. Of the facts that are not checked, it has only simple values. */
+/** Returns the error that a relay describes. Of its facts, it has only simple values. */
 export function errorOf({ kind, message, ...facts }: SendErrorData): SendError {
   const isFact = ([name, value]: [string, unknown]): boolean =>
-    typeof value !== "object" && !(name in SendError.prototype) && name !== "partial" && name !== "attempts";
+    typeof value !== "object" && !(name in SendError.prototype);
   const known = Object.fromEntries(Object.entries(facts).filter(isFact));
   return new SendError(isSendErrorKind(kind) ? kind : "protocol", String(message), known);
 }

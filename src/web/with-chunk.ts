@@ -1,21 +1,38 @@
-/** A reply with one chunk more. Pure; parts that do not change stay the same. */
+/** A reply with more of it. Pure; parts that do not change stay the same. */
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import type { Media } from "../contract/message.ts";
 import type { ChatReply, ChatToolCall } from "../dialects/native/chat-message.ts";
 import { movedCitation } from "../dialects/native/shown.ts";
 
+/** More of the parts that only become longer. */
+type More = Partial<Pick<ChatReply, "content" | "reasoning" | "citations" | "media" | "providerToolCalls">>;
+
 /**
- * Returns a reply with one chunk more.
- * @param start the length of the text before the run of the chunk, where a reply continues
+ * Returns a reply with more of its parts: those of a chunk, or of a message that continues it.
+ * @param start the length of the text before the run, where a reply continues
  */
+export function withMore(reply: ChatReply, more: More, start: number): ChatReply {
+  const { content = "", reasoning = "", citations = [], media = [], providerToolCalls = [] } = more;
+  return {
+    ...reply,
+    content: reply.content + content,
+    reasoning: reply.reasoning + reasoning,
+    citations: joined(
+      reply.citations,
+      citations.map((citation) => movedCitation(citation, start)),
+    ),
+    media: joined(reply.media, media),
+    providerToolCalls: joined(reply.providerToolCalls, providerToolCalls),
+  };
+}
+
+/** Returns a reply with one chunk more. @param start as for `withMore` */
 export function withChunk(reply: ChatReply, chunk: MessageChunk, start: number): ChatReply {
-  const { content, reasoning, citations, media, providerToolCalls, toolCalls } = reply;
   switch (chunk.type) {
     case "text":
-      return { ...reply, content: content + chunk.content };
     case "reasoning":
-      return { ...reply, reasoning: reasoning + chunk.reasoning };
+      return withMore(reply, chunk, start);
     case "toolCallDelta": {
       const { id, name, argumentsDelta } = chunk;
       const argumentsText = (callOf(reply, id)?.argumentsText ?? "") + argumentsDelta;
@@ -31,15 +48,16 @@ export function withChunk(reply: ChatReply, chunk: MessageChunk, start: number):
     }
     case "citation": {
       const { type: _type, content: _content, isFinal: _isFinal, ...citation } = chunk;
-      return { ...reply, citations: [...citations, movedCitation(citation, start)] };
+      return withMore(reply, { citations: [citation] }, start);
     }
     case "providerToolCall":
-      return { ...reply, providerToolCalls: [...providerToolCalls, chunk.providerToolCall] };
+      return withMore(reply, { providerToolCalls: [chunk.providerToolCall] }, start);
     case "media": {
       const { type: _type, content: _content, isFinal: _isFinal, index: _index, append, thought, ...medium } = chunk;
-      return append || thought || medium.partial ? reply : { ...reply, media: [...media, medium as Media] };
+      return append || thought || medium.partial ? reply : withMore(reply, { media: [medium as Media] }, start);
     }
     case "rewind": {
+      const { content, reasoning, citations, providerToolCalls, toolCalls } = reply;
       const length = Math.max(start, content.length - chunk.length);
       return {
         ...reply,
@@ -66,4 +84,9 @@ function withCall(reply: ChatReply, call: Omit<ChatToolCall, "at">): ChatReply {
   const known = callOf(reply, call.id);
   if (!known) return { ...reply, toolCalls: [...toolCalls, { ...call, at: content.length }] };
   return { ...reply, toolCalls: toolCalls.map((each) => (each === known ? { ...known, ...call } : each)) };
+}
+
+/** Returns a list with more behind it; the same one when there is no more. */
+function joined<Item>(list: readonly Item[], more: readonly Item[]): readonly Item[] {
+  return more[0] ? [...list, ...more] : list;
 }
