@@ -213,7 +213,7 @@ export const viewers: readonly Fault[] = [
   {
     id: "9.12",
     title: "one browser does not read, another does; the reply has 7 MB",
-    logs: ["no log", "Redis"], // the fastest and the slowest: a case is 20 MB
+    logs: LOGS,
     isAlone: true, // it keeps the process busy for longer than a log beside it may take
     run: (scene) =>
       staged(
