@@ -27,7 +27,9 @@ const PAGE = `<!doctype html>
 <script type="module">
   import { createChats } from "cloudllm/web";
 
-  const [main, form, input, output] = ["main", "form", "input", "output"].map((name) => document.querySelector(name));
+  const [main, form, input, send, output] = ["main", "form", "input", "button", "output"].map((name) =>
+    document.querySelector(name),
+  );
   const chat = createChats({ url: "/api/chat" }).open("example");
   const shown = new Map(); // a message that did not change is the same object, and is not drawn again
   chat.subscribe(() => {
@@ -41,6 +43,7 @@ const PAGE = `<!doctype html>
     for (const [message, line] of lines) shown.set(message, line);
     main.replaceChildren(...shown.values());
     output.textContent = error?.message ?? status;
+    send.disabled = status !== "idle" && status !== "failed"; // also keeps Enter from sending
   });
   form.addEventListener("submit", (event) => {
     event.preventDefault();

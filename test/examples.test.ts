@@ -1,12 +1,14 @@
 /** The examples run as a user would run them: compiled against the built package, offline, each in its own process. */
 
-import { execFile } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, execFile, spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { Gate, startProviderServer } from "cloudllm/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
 // @ts-expect-error the scripts are plain JavaScript
 import { build, compileExamples } from "../scripts/setup.mjs";
+import { launch, noBrowser, openPage } from "./support/browser.ts";
 import { type RedisServer, redisMissing, startRedis } from "./support/redis-server.ts";
 
 const run = promisify(execFile);
@@ -78,3 +80,43 @@ test.skipIf(redisMissing !== undefined)(
   },
   25_000,
 );
+
+test.skipIf(noBrowser !== undefined)(
+  `chat_page keeps what is typed while a reply is being written${noBrowser ? ` [${noBrowser}]` : ""}`,
+  async () => {
+    const gate = new Gate();
+    await using provider = await startProviderServer([
+      { steps: [{ text: "One " }, { pause: gate }, { text: "two." }] },
+    ]);
+    const child = spawn(process.execPath, [`${folder}chat_page.js`], {
+      env: { ...env, CLOUDLLM_BASE_URL: provider.baseUrl },
+    });
+    const browser = await launch();
+    try {
+      await using opened = await openPage(browser, await addressOf(child));
+      const { page, faults } = opened;
+      const box = page.locator("input");
+      await box.fill("Count");
+      await box.press("Enter");
+      await page.getByText("assistant: One").waitFor();
+      await box.fill("Next");
+      await box.press("Enter");
+      gate.open();
+      await page.getByText("assistant: One two.").waitFor();
+      expect({ typed: await box.inputValue(), faults }).toEqual({ typed: "Next", faults: [] });
+    } finally {
+      child.kill();
+      await browser.close();
+    }
+  },
+  25_000,
+);
+
+/** Resolves with the address that an example prints. */
+async function addressOf({ stdout }: ChildProcessWithoutNullStreams): Promise<string> {
+  for await (const words of stdout.setEncoding("utf8")) {
+    const url = /open (http:\S+)/.exec(words)?.[1];
+    if (url) return url;
+  }
+  throw new Error("The example ended without an address.");
+}

@@ -60,7 +60,7 @@ export interface ChatsOptions extends RelayAddress {
  * the reply continues. Its functions need no `this`.
  *
  * `send`, `retry`, `edit`, `regenerate` and `answer` resolve when the reply has ended, with the reply; with `undefined`
- * when there is none. A failure does not reject them: the snapshot has it.
+ * when there is none. A failure does not reject them: the snapshot has it. A mistake of the program does.
  */
 export interface Chat {
   readonly id: string;
@@ -85,7 +85,10 @@ export interface Chat {
   readonly send: (content: UserMessage["content"], options?: ChatOptions) => Promise<ChatReply | undefined>;
   /** Stops the reply, for all its viewers. Resolves with what has come of it, which stays in the chat. */
   readonly stop: () => Promise<ChatReply | undefined>;
-  /** Loads the chat again, sends the message again, or asks for the reply again: the one that has failed. */
+  /**
+   * Loads the chat again, sends the message again, or asks for the reply again: the one that has failed.
+   * @throws {SendError} kind `busy` while a reply is being written
+   */
   readonly retry: () => Promise<ChatReply | undefined>;
   /** Replaces a message of the user, and everything after it. A reply that is being written is stopped. */
   readonly edit: (
