@@ -1,5 +1,7 @@
 /** Where a continuation meets the text that had arrived. Pure. */
 
+import { quotedWordsOf } from "./quoted-words.ts";
+
 /** How far back the repeated words may begin, in UTF-16 units, unless the complete text is repeated. */
 const WINDOW = 400;
 
@@ -11,7 +13,7 @@ const MIN_OVERLAP = 5;
 /** The same where joining the two would glue two words together: there a repeated word is likelier. */
 const MIN_GLUED_OVERLAP = 3;
 
-/** From this length on, an overlap is a repetition unless something else explains it. */
+/** From this length on, an overlap is a repetition if it is the quoted words, or if joining would leave out a blank. */
 const SURE_OVERLAP = 12;
 const SURE_GLUED_OVERLAP = 6;
 
@@ -171,37 +173,44 @@ function overlapsOf(text: string, rest: string): readonly number[] {
 }
 
 function isNoAccident(text: string, length: number, arrived: string, rest: string): boolean {
+  if (isLine(text, length)) return true;
   const size = rest.slice(0, length).trim().length;
   if (size === 0) return false;
-  if (length === text.length || isLine(text, length)) return true;
-  return size >= (isGlued(arrived, text, length, rest) ? MIN_GLUED_OVERLAP : MIN_OVERLAP);
+  return length === text.length || size >= (isGlued(arrived, text, length, rest) ? MIN_GLUED_OVERLAP : MIN_OVERLAP);
 }
 
 /**
- * Returns whether the last characters are the line so far: models like to begin a broken line again. One character,
- * also several times, is not a line: it may be half of a fence or a ruler.
+ * Returns whether the last characters are the line so far, also one that is white space alone: models like to begin a
+ * broken line again.
  */
 function isLine(text: string, length: number): boolean {
-  const start = text.length - length;
-  return text[start - 1] === "\n" && new Set(text.slice(start)).size > 1;
+  const words = text.slice(text.length - length);
+  return text[text.length - length - 1] === "\n" && (words.trim() !== "" || !words.includes("\n"));
 }
 
 /** Returns whether nothing but a repetition explains the overlap. */
 function isProven({ text, length }: Overlap, arrived: string, rest: string): boolean {
   const words = rest.slice(0, length);
-  const glued = isGlued(arrived, text, length, rest);
   const start = text.length - length;
   // Complete lines come twice in their own right: rows, closing tags, refrains.
   if (words.startsWith("\n") || (arrived.endsWith("\n") && (start === 0 || text[start - 1] === "\n"))) return false;
   if (text.indexOf(words) < start) return false;
-  if (runsOn(text, rest, length)) return false;
+  if (runsOn(text, rest, length) || runsOn(arrived, rest, arrived.length - start)) return false;
   const shorter = overlapsOf(text, rest).filter((other) => other < length);
   if (shorter.some((other) => other >= Math.min(length / 2, MIN_QUOTED))) return false;
-  // The line so far may be begun again, and the next ones may be like those before it.
-  if (length < MIN_QUOTED && shorter.some((other) => isLine(text, other))) return false;
-  if (start > 0) return length >= (glued ? SURE_GLUED_OVERLAP : SURE_OVERLAP);
+  const quoted = quotedWordsOf(arrived);
+  // A model that repeats fewer words, or the line so far, may come to a longer overlap by accident. It does not come to
+  // exactly the quoted words, nor to a complete text of more than those.
+  const isAsked = start > 0 ? words.trimEnd() === quoted : length > quoted.length;
+  if (!isAsked && shorter.some((other) => isNoAccident(text, other, arrived, rest))) return false;
+  const glued = isGlued(arrived, text, length, rest);
+  // Other signs without a blank may be one value or sentence: half of a fraction, or Chinese.
+  const leavesOutBlank = /\s|^\p{Lu}?\p{Ll}+$/u.test(words) && (glued || isPressed(arrived, text[start - 1], rest));
+  // The complete text may be meant twice, and so may a phrase.
+  if (start > 0)
+    return isAsked ? length >= SURE_OVERLAP : leavesOutBlank && length >= (glued ? SURE_GLUED_OVERLAP : SURE_OVERLAP);
   if (rest.length === length || /\s$/.test(arrived)) return false;
-  return length >= (glued ? SURE_GLUED_TEXT : SURE_TEXT);
+  return isAsked || (leavesOutBlank && length >= (glued ? SURE_GLUED_TEXT : SURE_TEXT));
 }
 
 /** Returns whether the words also repeat before or behind the overlap, as in a text with that period. */
@@ -223,6 +232,11 @@ function isGlued(arrived: string, text: string, length: number, rest: string): b
   return endsWithLetter.test(arrived.slice(-2)) && beginsWithLetter.test(rest) && !endsWithLetter.test(before);
 }
 
+/** Returns whether the two would stand together without a blank where the repeated text follows one. */
+function isPressed(arrived: string, before: string | undefined, rest: string): boolean {
+  return /\S$/.test(arrived) && /^\S/.test(rest) && (before === undefined || /\s/.test(before));
+}
+
 /**
  * Joins a continuation that repeats no last words: it follows the text, or it is the text begun again in other words.
  */
@@ -233,7 +247,8 @@ function newBeginning(arrived: string, rest: string): Joint | "unknown" {
   while (same < limit && arrived[same] === rest[same]) same++;
   // Lines of one shape begin alike, and a refrain begins a line.
   if (same < BEGINNING || arrived.endsWith("\n") || arrived.includes(rest.slice(0, same), 1)) return continues;
-  return isGlued(arrived, arrived, arrived.length, rest)
+  const occursOnce = !arrived.includes(rest.slice(0, BEGINNING / 2), 1);
+  return occursOnce && isGlued(arrived, arrived, arrived.length, rest)
     ? { rewind: arrived.length - same, repeated: same }
     : "unknown";
 }

@@ -332,7 +332,7 @@ describe("a reply that is cut at any byte, again and again", () => {
     let request = 0;
     const server = await serve(({ socket, body }) => {
       const rest = restOf(body, repeats);
-      const pieces = rest.split(/(?<=[ \n])/);
+      const pieces = rest.split(/(?<=\S)(?=\s)/);
       const bytes = Buffer.from(CHAT.begin() + pieces.map((piece) => CHAT.text(piece, 0)).join("") + CHAT.end(1));
       const cut = cuts[request++];
       socket.write(HEAD);
