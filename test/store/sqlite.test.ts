@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SQLiteStore, type SqliteLike } from "cloudllm/store/sqlite";
 import { storeSuite } from "cloudllm/testing";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { sqliteDrivers, sqliteMissing } from "../interop/drivers.mjs";
 import { SECRETS } from "./cut-client.ts";
 
@@ -106,6 +106,28 @@ describe.skipIf(sqliteMissing !== undefined)(title, () => {
         database.close();
       });
     });
+
+    test.each(["opens", "deletes"])(
+      "a clock that is set back by an hour keeps a user who %s a conversation out for a lease, whose process is dead",
+      async (what) => {
+        await inFolder(async (path) => {
+          const [dead, database] = [await driver.open(path), await driver.open(path)];
+          await new SQLiteStore(dead, { leaseMs: 60_000 }).append("a", [{ type: "text", text: "kept" }]);
+          dead.close();
+          const hourBefore = vi.spyOn(Date, "now").mockReturnValue(Date.now() - 3_600_000);
+          try {
+            const store = new SQLiteStore(database, { leaseMs: 1_000 });
+            const asks = () => (what === "opens" ? store.claim("a") : store.delete("a"));
+            await expect(asks()).rejects.toMatchObject({ kind: "busy", retryAfterMs: 1_000 });
+            hourBefore.mockReturnValue(Date.now() + 1_000);
+            await asks();
+          } finally {
+            hourBefore.mockRestore();
+            database.close();
+          }
+        });
+      },
+    );
 
     test("ten connections that begin at once make one schema", async () => {
       await inFolder(async (path) => {

@@ -148,7 +148,10 @@ class SqliteLog implements ReplyLog {
 
   async markViewed(run: string, forMs: number): Promise<void> {
     const sql = "UPDATE cloudllm_runs SET viewed_until = max(viewed_until, ?) WHERE run = ?";
-    await this.#database.write(() => this.#database.run(sql, Math.ceil(this.#now() + forMs), run));
+    await this.#database.write(() => {
+      this.#database.run(sql, Math.ceil(this.#now() + forMs), run);
+      this.#shortenLease(run);
+    });
   }
 
   async isViewed(run: string): Promise<boolean> {
@@ -222,7 +225,16 @@ class SqliteLog implements ReplyLog {
     const sql = "INSERT INTO cloudllm_runs (run, owned_until, began_at, expires_at) VALUES (?, ?, ?, ?) RETURNING key";
     const key = this.#database.get<{ key: number }>(sql, head.id, lease, now, life)?.key ?? 0;
     this.#insertText(key, 0, 0, head);
+    const latest = this.#latestRun(head.chat);
+    if (latest) this.#shortenLease(latest.run);
     return key;
+  }
+
+  /** A lease from before the clock was set back would outlive its dead writer by as much. A writer that lives renews. */
+  #shortenLease(run: string): void {
+    const sql = "UPDATE cloudllm_runs SET owned_until = ? WHERE run = ? AND owned_until > ?";
+    const longest = this.#now() + this.leaseMs;
+    this.#database.run(sql, longest, run, longest);
   }
 
   #append(key: number, attempt: number, entries: readonly LogEntry[]): WriterState {

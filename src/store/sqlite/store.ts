@@ -105,6 +105,7 @@ WHERE id = ? AND holder = ? AND next <= ?`;
 const UNDO = "DELETE FROM cloudllm_records WHERE session = ? AND number >= ?";
 const ADD = "INSERT INTO cloudllm_records (session, number, records) VALUES (?, ?, ?)";
 const RENEW = "UPDATE cloudllm_sessions SET held_until = ? WHERE id = ? AND holder = ?";
+const SHORTEN = "UPDATE cloudllm_sessions SET held_until = ? WHERE id = ?";
 const GIVE_BACK = "UPDATE cloudllm_sessions SET holder = NULL WHERE id = ? AND holder = ?";
 /** A session without records leaves nothing. */
 const DROP_EMPTY = "DELETE FROM cloudllm_sessions WHERE id = ? AND holder IS NULL AND updated_at IS NULL";
@@ -128,7 +129,7 @@ class SqliteTable implements SessionTable {
   take(key: string, wish: string, leaseMs: number): Promise<Taken> {
     return this.#database.write((): Taken => {
       const row = this.#database.get<SessionRow>(FIND, key);
-      const forMs = row?.holder === wish ? 0 : remainingMs(row);
+      const forMs = row?.holder === wish ? 0 : this.#remainingMs(key, row, leaseMs);
       if (forMs > 0) return { forMs };
       this.#database.run(TAKE, key, wish, Date.now() + leaseMs);
       return { token: wish, next: row?.next ?? 1, isKept: typeof row?.updated_at === "number" };
@@ -182,19 +183,25 @@ class SqliteTable implements SessionTable {
     );
   }
 
-  remove(key: string): Promise<number> {
+  remove(key: string, leaseMs: number): Promise<number> {
     return this.#database.write(() => {
-      const forMs = remainingMs(this.#database.get<SessionRow>(FIND, key));
+      const forMs = this.#remainingMs(key, this.#database.get<SessionRow>(FIND, key), leaseMs);
       if (forMs > 0) return forMs;
       this.#database.run(UNDO, key, 0);
       this.#database.run("DELETE FROM cloudllm_sessions WHERE id = ?", key);
       return 0;
     });
   }
-}
 
-/** Returns the time until a session is free, in milliseconds; 0 when it is. */
-function remainingMs(row: SessionRow | undefined): number {
-  if (!row || row.holder === null) return 0;
-  return Math.max(0, row.held_until - Date.now());
+  /**
+   * Returns the time until a session is free, in milliseconds; 0 when it is. A lease from before the clock was set back
+   * is shortened: it would outlive its dead holder by as much.
+   */
+  #remainingMs(key: string, row: SessionRow | undefined, leaseMs: number): number {
+    if (!row || row.holder === null) return 0;
+    const forMs = row.held_until - Date.now();
+    if (forMs <= leaseMs) return Math.max(0, forMs);
+    this.#database.run(SHORTEN, Date.now() + leaseMs, key);
+    return leaseMs;
+  }
 }

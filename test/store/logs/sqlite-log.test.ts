@@ -118,6 +118,29 @@ describe.skipIf(sqliteMissing !== undefined)(
         expect((await log.read(head.id))?.entries).toEqual([...entries.slice(0, 3), entries[4]]);
       });
 
+      test.each(["a viewer waits for its end", "the next turn of its chat comes"])(
+        "a clock that is set back by an hour keeps a run no longer than a lease whose process is dead, when %s",
+        async (what) => {
+          let now = 10_000_000;
+          const log = sqliteLog(await opened(":memory:"), { leaseMs: 1_000, now: () => now });
+          const [head, living] = [headOf(), headOf()];
+          await begun(log, head);
+          await log.setLatestRun(head.chat, { run: head.id, number: 1 });
+          const writer = await begun(log, living);
+          now -= 3_600_000;
+          if (what.startsWith("a viewer")) await log.markViewed(head.id, 5_000);
+          else await begun(log, { ...headOf(), chat: head.chat });
+          await writer.append([]);
+          now += 999;
+          expect((await log.read(head.id))?.isOwned).toBe(true);
+          await writer.append([]);
+          now += 1;
+          expect((await log.read(head.id))?.isOwned).toBe(false);
+          expect((await log.read(living.id))?.isOwned).toBe(true);
+          expect(await log.seal(head.id, complete("lost"))).toEqual(complete("lost"));
+        },
+      );
+
       test("a run that is renewed lasts for a day at most", async () => {
         let now = 1_000_000;
         const log = sqliteLog(await opened(":memory:"), { maxRunMs: 60_000, now: () => now });
