@@ -230,7 +230,7 @@ class SqliteLog implements ReplyLog {
     return key;
   }
 
-  /** A lease from before the clock was set back would outlive its dead writer by as much. A writer that lives renews. */
+  /** A lease from before the clock was set back outlives its dead writer. A writer that lives renews. */
   #shortenLease(run: string): void {
     const sql = "UPDATE cloudllm_runs SET owned_until = ? WHERE run = ? AND owned_until > ?";
     const longest = this.#now() + this.leaseMs;

@@ -302,6 +302,7 @@ describe.skipIf(missing !== undefined)(`redisLog${missing === undefined ? "" : `
 
   test.each([redisDrivers[1], redisDrivers[2]])(
     "every key has a time to live at every moment of 200 runs, and none is left behind ($name)",
+    { timeout: 60_000 },
     async (driver) => {
       admin = redisClientOf(await clientOf(redisDrivers[0]));
       await admin.command(["FLUSHALL"]);
@@ -323,31 +324,35 @@ describe.skipIf(missing !== undefined)(`redisLog${missing === undefined ? "" : `
           await elapse(1);
         }
       })();
-      await Promise.all(
-        Array.from({ length: 200 }, async (_, index) => {
-          await elapse(index * 5);
-          const [here, there] = index % 2 ? logs : logs.toReversed();
-          if (!here || !there) return;
-          const head = headOf();
-          const writer = await begun(here, head);
-          await here.setLatestRun(head.chat, { run: head.id, number: 1 });
-          for (let number = 1; number <= 10; number++) await writer.append([entry(`1-${number}`)]);
-          await there.markViewed(head.id, 1_000);
-          await there.requestStop(head.id);
-          await writer.append([snapshot("1-11", "so far")]);
-          if (index % 4 === 0) return; // it dies
-          if (index % 4 === 1) await writer.end(complete("text"));
-          await writer.release();
-          if (index % 4 === 2) await there.seal(head.id, complete("text"));
-          if (index % 4 === 3) await (await there.takeOver(head.id, 2))?.append([snapshot("2-0", "so far")]);
-        }),
-      );
+      const runAll = () =>
+        Promise.all(
+          Array.from({ length: 200 }, async (_, index) => {
+            await elapse(index * 5);
+            const [here, there] = index % 2 ? logs : logs.toReversed();
+            if (!here || !there) return;
+            const head = headOf();
+            const writer = await begun(here, head);
+            await here.setLatestRun(head.chat, { run: head.id, number: 1 });
+            for (let number = 1; number <= 10; number++) await writer.append([entry(`1-${number}`)]);
+            await there.markViewed(head.id, 1_000);
+            await there.requestStop(head.id);
+            await writer.append([snapshot("1-11", "so far")]);
+            if (index % 4 === 0) return; // it dies
+            if (index % 4 === 1) await writer.end(complete("text"));
+            await writer.release();
+            if (index % 4 === 2) await there.seal(head.id, complete("text"));
+            if (index % 4 === 3) await (await there.takeOver(head.id, 2))?.append([snapshot("2-0", "so far")]);
+          }),
+        );
+      const run = ["head", "log", "own:1", "own:2", "seen", "stop"].map((name) => `cloudllm:{}:${name}`);
+      // A busy machine looks seldom, and misses the keys that are there for a moment.
+      do {
+        await runAll();
+      } while (looks <= 50 || kinds.size <= run.length);
       await until(async () => Number(await admin.command(["DBSIZE"])) === 0);
       isOver = true;
       await scanner;
       expect([...immortal]).toEqual([]);
-      expect(looks).toBeGreaterThan(50);
-      const run = ["head", "log", "own:1", "own:2", "seen", "stop"].map((name) => `cloudllm:{}:${name}`);
       expect([...kinds].sort()).toEqual(["cloudllm:chat:{}", ...run]);
     },
   );
