@@ -3,12 +3,15 @@
 import type { ChatList, ShownHistory } from "../dialects/native/wire.ts";
 import type { Chat, ChatsOptions } from "./chat.ts";
 import { type LiveChat, liveChat } from "./live-chat.ts";
+import { mayBeServer } from "./page.ts";
 import { answerTo, requestsTo } from "./requests.ts";
 
 /** The chats of a relay with `sessions`. */
 export interface Chats {
   /**
    * Returns the chat of this id: always the same object. It asks the server nothing until it is subscribed to or used.
+   *
+   * A program without a window that passes a history gets another object each time: a server renders for many users.
    * @param id 1 to 128 characters of `A-Z a-z 0-9 _ -`
    * @param history the answer to `GET /:chat?view=page`, where the page has it already; the chat is not loaded then
    */
@@ -49,8 +52,10 @@ export function createChats(options: ChatsOptions): Chats {
   const chats = new Map<string, LiveChat>();
   return {
     open(id, history) {
-      const live = chats.get(id) ?? liveChat(id, requests, options, history);
-      chats.set(id, live);
+      // A server keeps no history of one user, which its next request, of another user, would show.
+      const isKept = !history || !mayBeServer();
+      const live = (isKept && chats.get(id)) || liveChat(id, requests, options, history);
+      if (isKept) chats.set(id, live);
       return live.chat;
     },
     list: ({ limit, cursor = "" } = {}) => answerTo(requests("", {}, { limit, cursor })),

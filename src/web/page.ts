@@ -8,6 +8,11 @@ interface Surroundings extends Partial<Pick<EventTarget, "addEventListener">> {
   readonly document?: EventTarget & { readonly visibilityState?: string };
 }
 
+/** Returns whether the program may be a server that renders pages for many users. React Native has a window. */
+export function mayBeServer(): boolean {
+  return !("window" in globalThis);
+}
+
 /** Returns whether the page is hidden, or its device has no network. */
 export function isAsleep(): boolean {
   const { navigator, document } = globalThis as Surroundings;

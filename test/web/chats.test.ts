@@ -1,6 +1,7 @@
 /** Chats of a page, against a relay in the same process. */
 
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { shownHistory } from "../../src/dialects/native/shown-history.ts";
 import type { Tool } from "../../src/index.ts";
 import { Gate, type ReplyScript } from "../../src/testing/index.ts";
 import { type ChatMessage, type ChatToolCall, createChats } from "../../src/web/index.ts";
@@ -254,5 +255,27 @@ describe("the chats of a user", () => {
     expect(await chats.list()).toMatchObject({ chats: [{ id: "b" }] });
     expect((await store.list()).sessions.length).toBe(1);
     expect(requests.at(-2)).toBe("DELETE /a");
+  });
+});
+
+describe("the history that a server renders", () => {
+  const historyOf = (content: string) => shownHistory({ messages: [{ role: "user", content }] });
+
+  afterEach(() => vi.unstubAllGlobals());
+
+  test("of one user is not shown to the next one, whose chat has the same name", () => {
+    const { chats } = chatSite([]);
+    expect(said(chats.open("poems", historyOf("Ada's secret")))).toEqual(["user: Ada's secret"]);
+    expect(said(chats.open("poems"))).toEqual([]);
+    expect(said(chats.open("poems", historyOf("Bob's question")))).toEqual(["user: Bob's question"]);
+    expect(said(chats.open("poems", historyOf("Ada's secret, edited")))).toEqual(["user: Ada's secret, edited"]);
+  });
+
+  test("is that of one chat in a page, which keeps it", () => {
+    vi.stubGlobal("window", globalThis);
+    const { chats } = chatSite([]);
+    const chat = chats.open("poems", historyOf("Hi"));
+    expect([chats.open("poems"), chats.open("poems", historyOf("Later"))]).toEqual([chat, chat]);
+    expect(said(chat)).toEqual(["user: Hi"]);
   });
 });
