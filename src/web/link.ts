@@ -80,7 +80,7 @@ export async function* eventsOf({
   idle,
   maxReplyBytes = MAX_REPLY_BYTES,
 }: LinkParts): AsyncGenerator<readonly LinkEvent[], never> {
-  const watchdog: Silence = { ms: WATCHDOG_MS, error: new Error("The relay is silent.") };
+  const watchdog: Silence = { ms: WATCHDOG_MS, error: new Error("The connection is dead.") };
   /** The relay has the run. */
   let isTaken = false;
   /** The relay has ended the reply, so its connection may serve the next request. */
@@ -97,36 +97,24 @@ export async function* eventsOf({
   /** How long the relay asks to wait, in milliseconds. */
   let askedMs: number | undefined;
 
-  const cameTo = (id: string | undefined): void => {
-    last = id;
-    failures = 0;
-  };
-
   const note = (event: WireEvent): void => {
-    switch (event.type) {
-      case "opened":
-        if (run !== undefined && event.run !== run) throw relayFault("is that of another run");
-        isTaken = true;
-        run = event.run;
-        break;
-      case "chunks": {
-        const { id, after = idBefore(id) } = event;
-        if (id !== undefined && last !== undefined && after !== last) {
-          throw relayFault(`has an entry that does not follow ${last}`);
-        }
-        cameTo(id);
-        break;
-      }
-      case "snapshot":
-        cameTo(event.id);
-        break;
-      case "reconnect":
-        askedMs = Number(event.afterMs) || 0;
-        break;
-      case "complete":
-      case "failed":
-        isEnded = true;
+    if (event.type === "opened") {
+      if (run !== undefined && event.run !== run) throw relayFault("is that of another run");
+      isTaken = true;
+      run = event.run;
     }
+    if (event.type === "chunks") {
+      const { id, after = idBefore(id) } = event;
+      if (id !== undefined && last !== undefined && after !== last) {
+        throw relayFault(`has an entry that does not follow ${last}`);
+      }
+    }
+    if ("chunks" in event) {
+      last = event.id;
+      failures = 0;
+    }
+    if (event.type === "reconnect") askedMs = Number(event.afterMs) || 0;
+    isEnded ||= event.type === "complete" || event.type === "failed";
   };
 
   /** @throws the reason why an answer is not a reply: a `SendError` when another try would be in vain */
@@ -138,7 +126,7 @@ export async function* eventsOf({
     if (!ok) {
       const { error, isOfRelay } = await errorIn(response);
       const isFinal = start !== undefined && !isTaken && isOfRelay;
-      if (isFinal || (status < 500 && status !== 429 && status !== 408)) throw error;
+      if (isFinal || (status < 500 && !error.retryable)) throw error;
       askedMs = error.retryAfterMs;
       throw new Error(error.message);
     }
@@ -167,14 +155,14 @@ export async function* eventsOf({
       return step.finally(() => clearTimeout(timer));
     };
     signal.addEventListener("abort", leave, { signal: connection.signal });
-    onWake((isCut) => isCut && cut(new Error("The network has changed.")), connection.signal);
+    onWake((isCut) => isCut && cut(watchdog.error), connection.signal);
     try {
       const response = await alive(
         start !== undefined && !isTaken
           ? requests("", { body: start, signal: connection.signal })
           : requests(`/${chat}/stream`, { signal: connection.signal }, { run, after: last }),
       );
-      if (response.status === 200 && response.headers.get("content-type")?.startsWith(EVENT_STREAM)) {
+      if (response.headers.get("content-type")?.startsWith(EVENT_STREAM)) {
         reader = response.body?.getReader();
         const eventsIn = eventReader();
         while (reader && askedMs === undefined) {
@@ -194,12 +182,8 @@ export async function* eventsOf({
       if (cause instanceof SendError) throw cause;
     } finally {
       leave();
-      if (isEnded) {
-        // It is read to the end of its body, so that it is used again.
-        const timer = setTimeout(cut, RELEASE_LIMIT_MS);
-        const isOver = reader?.read().finally(() => clearTimeout(timer));
-        isOver?.then(() => cut(), cut);
-      }
+      // It is read to the end of its body, so that it is used again.
+      if (isEnded && reader) alive(reader.read(), { ...watchdog, ms: RELEASE_LIMIT_MS }).then(cut, cut);
     }
     yield [{ type: "lost", cause, isAgain: last === undefined }];
     if (failures++ === 0) failingSince = performance.now();

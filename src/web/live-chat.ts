@@ -31,8 +31,6 @@ interface LiveTurn extends Turn {
   readonly reply: LiveReply;
   run: string | undefined;
   status: "sending" | "streaming" | "reconnecting";
-  /** The relay has taken the run. */
-  isOpened: boolean;
   /** Its run is read, or will be when the run before is over: a server that renders a page reads none. */
   isRead: boolean;
   /** The messages before its reply, and those with it, when it was settled. */
@@ -71,7 +69,7 @@ export function liveChat(
   const now = (): ChatSnapshot => {
     const error = live ? undefined : failure?.error;
     return {
-      messages: live && (live.isOpened || live.base) ? numbered([...messages, live.reply.shown]) : messages,
+      messages: live && (live.status !== "sending" || live.base) ? numbered([...messages, live.reply.shown]) : messages,
       status: live?.status ?? (error ? "failed" : "idle"),
       error,
       usage: lastReply()?.usage,
@@ -158,7 +156,6 @@ export function liveChat(
       abort: new AbortController(),
       reply: liveReply(base),
       status: "sending",
-      isOpened: false,
       isRead: false,
     };
     return live;
@@ -217,12 +214,11 @@ export function liveChat(
         fail(mine, errorOf(event.error), event.error.partial);
         return true;
       case "opened":
-        mine.isOpened = true;
         mine.status = "streaming";
         if (mine === live) put(withoutWaiting(marked(messages, "sent")));
         break;
       case "lost":
-        mine.status = "reconnecting";
+        if (mine.status !== "sending") mine.status = "reconnecting";
     }
     reply.add(event);
     return false;
@@ -248,11 +244,11 @@ export function liveChat(
 
   const fail = (mine: LiveTurn, thrown: unknown, partial?: Parameters<LiveReply["ended"]>[1]): void => {
     if (mine !== live) return; // it was stopped, or its chat is deleted
-    const { fields, options, isOpened } = mine;
+    const { fields, options, status } = mine;
     const error = failureFrom(thrown);
     const reply = mine.reply.ended("interrupted", partial, true);
     const isAsked = fields && mine.reply.isEmpty(reply);
-    const run = isOpened || error.status !== undefined ? undefined : mine.run; // it may have begun
+    const run = status !== "sending" || error.status !== undefined ? undefined : mine.run; // it may have begun
     const turn = isAsked ? { ...mine, messages: marked(messages, "sending"), run } : failure?.turn;
     failure = { error, turn, options };
     settle(mine, reply);
@@ -267,7 +263,7 @@ export function liveChat(
     put(
       messages.with(
         -1,
-        withCalls(reply, (each) => (each.id === call.id && each.at === call.at ? call : undefined)),
+        withCalls(reply, (each) => (each.id === call.id ? call : undefined)),
       ),
     );
     changed();
