@@ -3,6 +3,7 @@
 import type { ChatList, ShownHistory } from "../dialects/native/wire.ts";
 import type { Chat, ChatsOptions } from "./chat.ts";
 import { type LiveChat, liveChat } from "./live-chat.ts";
+import { checkNames } from "./option-names.ts";
 import { mayBeServer } from "./page.ts";
 import { answerTo, requestsTo } from "./requests.ts";
 
@@ -31,7 +32,7 @@ export interface Chats {
 /**
  * Returns the chats of a relay (`createRelay` of `cloudllm/server`) that keeps conversations (`sessions` and `log`). No
  * framework is needed; `useChat` of `cloudllm/react` is for React.
- * @throws {TypeError} when `url` is missing
+ * @throws {TypeError} when `url` is missing, and for an option that does not exist
  *
  * @example
  * ```ts
@@ -47,7 +48,7 @@ export interface Chats {
  * ```
  */
 export function createChats(options: ChatsOptions): Chats {
-  if (!options?.url) throw new TypeError("`createChats` needs the `url` of a relay.");
+  checkNames<ChatsOptions>(options, { options: true });
   const requests = requestsTo(options);
   const chats = new Map<string, LiveChat>();
   return {

@@ -1,7 +1,6 @@
 /** A client of a relay: for browsers, and for programs on the other side of HTTP. */
 
 import type { TypedClient } from "../contract/client.ts";
-import { withFacts } from "../contract/error-copies.ts";
 import { SendError } from "../contract/errors.ts";
 import type { Message, ToolMessage } from "../contract/message.ts";
 import type { Attempt } from "../contract/metrics.ts";
@@ -14,6 +13,8 @@ import type { MessageStream } from "../stream/message-stream.ts";
 import { clientOf } from "../stream/open-stream.ts";
 import { Stopwatch } from "../stream/stopwatch.ts";
 import { paused } from "./backoff.ts";
+import { withFacts } from "./error-facts.ts";
+import { checkNames } from "./option-names.ts";
 import { randomId } from "./random-id.ts";
 import { abortError, NO_RUN, type RelayedCall, relayedReply } from "./relayed-reply.ts";
 import { bodyOf, type RelayAddress, requestsTo } from "./requests.ts";
@@ -97,6 +98,15 @@ export interface RelayClient extends TypedClient {
   ): Promise<MessageStream>;
 }
 
+const OWN_NAMES = {
+  chat: true,
+  onLeave: true,
+  onRun: true,
+  timeouts: true,
+  retries: true,
+  maxReplyBytes: true,
+} as const;
+
 const MAX_RETRIES = 2;
 const MAX_RETRY_AFTER_MS = 60_000;
 
@@ -110,7 +120,7 @@ const MAX_RETRY_AFTER_MS = 60_000;
  *   of up to 0.25, 0.5 … 8 seconds. A page that is hidden or offline waits until it is not.
  * - Only the relay's own end ends a reply. `metrics.reconnects` counts the connections that were made again, and
  *   `metrics.attempts` the runs that the call has started: more than one after a refusal with `Retry-After`.
- * @throws {TypeError} when `url` is missing
+ * @throws {TypeError} when `url` is missing, and for an option that does not exist
  *
  * @example
  * ```ts
@@ -124,8 +134,8 @@ const MAX_RETRY_AFTER_MS = 60_000;
  * ```
  */
 export function relayClient(options: RelayClientOptions): RelayClient {
+  checkNames<RelayClientOptions>(options, OWN_NAMES);
   const { url, chat, model, onLeave = "stop", reconnectForMs, onRun, ...rest } = options;
-  if (!url) throw new TypeError("The relay client needs the `url` of a relay.");
   const address: RelayAddress = { ...rest, url };
   const named = { provider: "relay", model: model ?? "default" };
   const now = systemClock();

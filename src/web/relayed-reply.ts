@@ -1,7 +1,6 @@
 /** One run of a relay, as the stream of `relayClient` reads it: its chunks, its limits, and its end. */
 
 import type { MessageChunk } from "../contract/chunk.ts";
-import { withFacts } from "../contract/error-copies.ts";
 import type { TimeoutPhase } from "../contract/error-kind.ts";
 import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage } from "../contract/message.ts";
@@ -15,6 +14,7 @@ import { messageOf } from "../platform/text-of.ts";
 import type { Ending } from "../stream/ending.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
 import type { Stopwatch } from "../stream/stopwatch.ts";
+import { withFacts } from "./error-facts.ts";
 import { eventsOf, failureFrom, type LinkEvent, type LinkParts, WATCHDOG_MS } from "./link.ts";
 import { errorOf, stopRun } from "./requests.ts";
 import { checkChunks, checkedMessage } from "./shapes.ts";

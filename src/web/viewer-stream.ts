@@ -1,7 +1,6 @@
 /** The stream of `relayClient`: a `MessageStream` that carries no more than a viewer needs. */
 
 import type { MessageChunk } from "../contract/chunk.ts";
-import { withFacts } from "../contract/error-copies.ts";
 import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage } from "../contract/message.ts";
 import { MAX_TIMER_MS } from "../platform/clock.ts";
@@ -10,6 +9,7 @@ import { type Ending, type EndListener, notify } from "../stream/ending.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
 import { type DrainLimits, MAX_DRAIN_MS, MAX_DRAIN_TOKENS } from "../stream/source.ts";
 import type { Stopwatch } from "../stream/stopwatch.ts";
+import { withFacts } from "./error-facts.ts";
 import { failureFrom } from "./link.ts";
 import type { RelayedReply } from "./relayed-reply.ts";
 
