@@ -128,7 +128,7 @@ export class TurnSource implements ChunkSource, InnerCallHost {
   }
 
   get waitedBeforeMs(): number {
-    return this.#turn.timeout?.waitedBeforeMs ?? 0;
+    return this.#turn.waitedBeforeMs;
   }
 
   isWanted(): boolean {

@@ -16,7 +16,8 @@ export class TurnTimeout {
    * @param startedAt when the turn began, on the clock of `performance.now`
    */
   constructor(totalMs: number | undefined, startedAt: number) {
-    this.#totalMs = totalMs || Number.POSITIVE_INFINITY;
+    // The client refuses any other value.
+    this.#totalMs = typeof totalMs === "number" && totalMs > 0 ? totalMs : Number.POSITIVE_INFINITY;
     this.#startedAt = startedAt;
   }
 

@@ -161,6 +161,11 @@ export class Turn<Output = unknown> {
     return this.#resolveEnded === undefined;
   }
 
+  /** The time that had passed at the last request, of the store and of earlier steps. */
+  get waitedBeforeMs(): number {
+    return this.#limit.waitedBeforeMs;
+  }
+
   /** Fires when the caller's signal does, or when the turn is left from outside. */
   get signal(): AbortSignal {
     return this.#leaving.signal;
@@ -181,10 +186,10 @@ export class Turn<Output = unknown> {
       else if (!this.resumed) {
         const count = this.#count(messages, this.#effective, this.signal);
         if (count) await count;
-        first = await this.#ask(this.client, this.#request.messages, this.#options);
+        first = await this.#ask(this.client, this.#request.messages, this.#optionsLeft({}));
       } else if (this.signal.aborted) throw abortError(this);
     } catch (error) {
-      const refusal = withWaitBefore(refusalOf(error, this.client, this.signal), this.timeout?.waitedBeforeMs ?? 0);
+      const refusal = withWaitBefore(refusalOf(error, this.client, this.signal), this.waitedBeforeMs);
       this.end(refusal.partial, true);
       await this.saved();
       throw refusal;
@@ -223,7 +228,7 @@ export class Turn<Output = unknown> {
   }
 
   #optionsLeft(choice: Pick<SendOptions, "toolChoice">): SendOptions<Output> {
-    return { ...this.#options, ...choice, ...this.timeout?.timeouts(this.#options.timeouts) };
+    return { ...this.#options, ...choice, ...this.#limit.timeouts(this.#options.timeouts) };
   }
 
   /**

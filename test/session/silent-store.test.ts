@@ -1,6 +1,6 @@
 /** A store whose database is away never answers: a call of the session ends after ten seconds, and says so. */
 
-import { type LLMSession, MemoryStore, type SessionStore } from "cloudllm";
+import { LLMSession, MemoryStore, MessageStream, type SessionStore, type Timeouts } from "cloudllm";
 import { scriptedClient } from "cloudllm/testing";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { DONE, plain, reopened } from "./stored-session.ts";
@@ -100,4 +100,31 @@ test("`release` ends the closing", async () => {
   const session = await open(store);
   await session.sendMessage("one");
   await expect(late(session.close())).rejects.toMatchObject(SILENCE);
+});
+
+test.each([
+  ["streamed", (session: LLMSession, timeouts: Timeouts) => session.sendMessageStream("one", { timeouts })],
+  ["non-streamed", (session: LLMSession, timeouts: Timeouts) => session.sendMessage("one", { timeouts })],
+])("the time that a slow store took is not given to a reply again: %s", async (_form, send) => {
+  const { store, wake } = sleeping("append");
+  setTimeout(wake, 600);
+  const opened = reopened(store, { client: scriptedClient([{ text: ["It"], ending: "hang" }]) });
+  const session = await opened;
+  const startedAt = performance.now();
+  const outcome = send(session, { total: 1_000 }).then((reply) =>
+    reply instanceof MessageStream ? reply.finalMessage() : reply,
+  );
+  const failed = outcome.catch((error: unknown) => ({ error, afterMs: performance.now() - startedAt }));
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(await failed).toMatchObject({ error: { kind: "timeout", phase: "total", waitedMs: 1_000 }, afterMs: 1_000 });
+});
+
+test.each([-5, Number.NaN, "5"])("a limit that is none (%s) is refused by name, not reached", async (total) => {
+  const timeouts = { total } as Timeouts;
+  const client = scriptedClient([DONE]);
+  for (const session of [new LLMSession({ client }), await open(new MemoryStore())])
+    await expect(session.sendMessage("one", { timeouts })).rejects.toMatchObject({
+      kind: "invalidRequest",
+      message: expect.stringContaining("`timeouts.total`"),
+    });
 });
