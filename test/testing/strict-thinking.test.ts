@@ -1,6 +1,14 @@
 /** A strict loopback server refuses thinking that does not belong to its conversation. */
 
-import { ClaudeClient, type ClientWrapper, type Message, OpenAIClient, type SendOptions } from "cloudllm";
+import {
+  ClaudeClient,
+  type ClientWrapper,
+  GeminiClient,
+  LLMSession,
+  type Message,
+  OpenAIClient,
+  type SendOptions,
+} from "cloudllm";
 import { startProviderServer } from "cloudllm/testing";
 import { describe, expect, test } from "vitest";
 import { HI, MESSAGES } from "./strict-requests.ts";
@@ -113,4 +121,19 @@ describe("what a server has written, and a later request leaves out", () => {
     const bare = messages.map(({ replay: _replay, ...message }: Message & { replay?: unknown }) => message as Message);
     expect((await client.sendMessage(bare, { tools: [look] })).content).toBe("ok");
   });
+});
+
+test("a tool that Gemini calls twice with the same arguments, at once and again, is answered", async () => {
+  const look = { toolCall: { name: "look", arguments: { at: "the sky" } } };
+  const scripts = ["Is it blue?", "Still?"].map((reasoning) => ({ steps: [{ reasoning }, look, look] }));
+  await using server = await startProviderServer([...scripts, { text: ["Blue."] }], { strict: true });
+  const client = new GeminiClient({ model: "gemini-3-pro-preview", apiKey: "k", baseUrl: server.origin, retries: 0 });
+  const tools = [{ name: "look", parameters: { type: "object" }, run: () => "blue" }];
+  expect((await new LLMSession({ client, tools }).sendMessage("?")).content).toBe("Blue.");
+
+  const [, , third] = server.requests;
+  const unsigned = JSON.parse(JSON.stringify(third?.body).replace(/,"thoughtSignature":"[^"]*"/, ""));
+  const path = `${server.origin}/v1beta/models/gemini-3-pro-preview:generateContent`;
+  const refusal = await fetch(path, { method: "POST", body: JSON.stringify(unsigned) });
+  expect(await refusal.text()).toContain("missing a thought_signature");
 });

@@ -81,6 +81,11 @@ export function callMark({ name, args = {} }: JsonObject): string {
   return JSON.stringify([name, args]);
 }
 
+/** Returns the mark of a call with its signature. */
+export function signedMark(call: JsonObject, signature: unknown): string {
+  return JSON.stringify([callMark(call), signature]);
+}
+
 function contentFault(
   { role, parts }: JsonObject,
   before: JsonObject | undefined,
@@ -104,12 +109,15 @@ function contentFault(
   return undefined;
 }
 
+/** Only the first of parallel calls is signed. Calls of several turns may be equal. */
 function unsignedFault({ parts }: JsonObject, signatures: Signatures): string | undefined {
-  const unsigned = listOf(parts).some(({ functionCall, thoughtSignature }) => {
-    const expected = functionCall === undefined ? undefined : signatures.get(callMark(objectOr(functionCall)));
-    return expected !== undefined && thoughtSignature !== expected;
-  });
-  return unsigned ? "Function call is missing a thought_signature in functionCall parts." : undefined;
+  const first = listOf(parts).find(({ functionCall }) => functionCall !== undefined);
+  if (!first) return undefined;
+  const call = objectOr(first.functionCall);
+  const isSigned = signatures.has(signedMark(call, first.thoughtSignature));
+  return signatures.has(callMark(call)) && !isSigned
+    ? "Function call is missing a thought_signature in functionCall parts."
+    : undefined;
 }
 
 function partFault(part: JsonObject): string | undefined {

@@ -7,7 +7,7 @@
 import type { Citation } from "../../contract/message.ts";
 import type { ScriptEnding, ScriptedError, ScriptedUsage } from "../script.ts";
 import type { FinishEvent } from "../script-events.ts";
-import { callMark, geminiFault } from "./gemini-rules.ts";
+import { callMark, geminiFault, signedMark } from "./gemini-rules.ts";
 import { objectsIn, type Recorded, type Signatures } from "./rules.ts";
 import type { MediaEvent } from "./scripted-media.ts";
 import { textSignatureOf } from "./signatures.ts";
@@ -135,7 +135,8 @@ class GeminiReply implements WireReply {
         const functionCall = { id, name, args: JSON.parse(argumentsText || "{}") as unknown };
         const signature = this.#signature();
         if (signature.thoughtSignature !== undefined)
-          this.#signatures.set(callMark(functionCall), signature.thoughtSignature);
+          for (const mark of [callMark(functionCall), signedMark(functionCall, signature.thoughtSignature)])
+            this.#signatures.set(mark, signature.thoughtSignature);
         return [{ functionCall, ...signature }];
       }
     }
