@@ -23,7 +23,7 @@ const PAGE = `<!doctype html>
 <title>Chat</title>
 <script type="importmap">{ "imports": { "cloudllm/web": "/cloudllm/web/index.js" } }</script>
 <main></main>
-<form><input autofocus><button>Send</button><button type="button">Stop</button><output></output></form>
+<form><input autofocus required><button>Send</button><button type="button">Stop</button><output></output></form>
 <script type="module">
   import { createChats } from "cloudllm/web";
 

@@ -22,7 +22,7 @@ const server = app.listen(Number(process.env.PORT ?? 8787), "127.0.0.1", async (
   const address = server.address();
   const url = `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}/chat`;
   console.log(`the relay listens at ${url}`);
-  if (!process.argv.includes("--once")) return;
+  if (!process.argv.includes("--once")) return console.log("(with --once, this program is also its page)");
 
   // With --once the example is its own browser, and ends.
   const headers = { authorization: "Bearer demo" };

@@ -23,7 +23,7 @@ const port = Number(process.env.PORT ?? 8787);
 const server = serve({ fetch: app.fetch, port, hostname: "127.0.0.1" }, async (address) => {
   const url = `http://127.0.0.1:${address.port}/chat`;
   console.log(`the relay listens at ${url}`);
-  if (!process.argv.includes("--once")) return;
+  if (!process.argv.includes("--once")) return console.log("(with --once, this program is also its page)");
 
   // With --once the example is its own browser, and ends. The page keeps the conversation in a session.
   const client = relayClient({ url, headers: { authorization: "Bearer demo" } });

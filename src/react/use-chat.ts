@@ -27,7 +27,7 @@ export type ChatView = ChatSnapshot & Omit<Chat, "snapshot" | "initial" | "subsc
  *   return (
  *     <form action={(form) => void send(String(form.get("text")))}>
  *       {messages.map(({ id, content }) => <p key={id}>{content}</p>)}
- *       <input name="text" disabled={status !== "idle"} />
+ *       <input name="text" required disabled={status !== "idle"} />
  *     </form>
  *   );
  * }
