@@ -8,8 +8,11 @@ import { runId, start, textOf } from "./viewer.mjs";
 const FIRST = Buffer.from(piecesOf(1)[0]);
 const PLAN_NAMES = ["short", "alone", "packed"];
 
-/** A site is asked so often at once before its CPU is measured, so that its code is compiled: in production it is. */
-const WARM_UP = 12;
+/**
+ * V8 compiles hot code for the last time after about a thousand requests, or some ten thousand chunks. A server in production has
+ * done that, so each site is asked so often first: `requests` one after the other, and `rounds` of each plan by `crowd` at once.
+ */
+const WARM_UP = { requests: 1_000, crowd: 24, rounds: { alone: 6, packed: 1 } };
 
 /**
  * Measures all sites at once: each of them is asked in turn, request by request, so that all meet the same weather.
@@ -41,7 +44,7 @@ export async function cost(sites, origin, place, { requests, rounds }) {
   };
   try {
     for (const plan of PLAN_NAMES) await each((site) => check(site, plan));
-    for (let n = -60; n < requests; n++) {
+    for (let n = -WARM_UP.requests; n < requests; n++) {
       await each(async (site, { firstTokenMs }) => {
         const ms = await firstToken(site);
         if (n >= 0) firstTokenMs.push(ms);
@@ -86,7 +89,10 @@ async function firstToken({ name, processes }) {
 }
 
 async function warmUp({ processes }, plan) {
-  await Promise.all(Array.from({ length: WARM_UP }, () => start(processes[plan].port, runId(), () => undefined)));
+  const { port } = processes[plan];
+  for (let round = 0; round < WARM_UP.rounds[plan]; round++) {
+    await Promise.all(Array.from({ length: WARM_UP.crowd }, () => start(port, runId(), () => undefined)));
+  }
 }
 
 /** Microseconds of CPU, all threads, of the site's process for one chunk. */

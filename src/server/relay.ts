@@ -182,7 +182,7 @@ class RelayServer {
     const rules = { policy, user: caller.user, signer: this.#host.signer, toolNames };
     const checked = await checkedStartOf(asked, rules);
     const id = await this.#host.idFor(checked.run, watches ? "always" : repeats);
-    const start = { ...checked, run: id, before };
+    const start = Object.assign({}, checked, { run: id, before });
     const show = (feed: Feed, after?: EntryId): Shown => this.#show({ feed, chat: start.chat, after, encoder }, call);
     if (watches) return show(await this.#host.feed(start.run, caller), cursorOf(watches.after)); // never starts anything
     const run = await this.#host.start(start, caller, dialect.onBusy);

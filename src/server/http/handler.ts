@@ -75,7 +75,7 @@ export function headOf(answer: Answer): Response {
 export function withHeaders(answer: Answer, added: Readonly<Record<string, string>>): Answer {
   const names = Object.keys(added);
   if (names.length === 0) return answer;
-  if (isShown(answer)) return { ...answer, headers: { ...answer.headers, ...added } };
+  if (isShown(answer)) return { viewer: answer.viewer, headers: { ...answer.headers, ...added } };
   const { body, status, statusText } = answer;
   const all = new Headers(answer.headers);
   for (const name of names) all.set(name, added[name] ?? "");

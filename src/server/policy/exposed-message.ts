@@ -31,8 +31,12 @@ export function exposedMessage(message: AssistantMessage, rules: Rules): Assista
     content: message.content,
     reasoning: rules.reasoning ? message.reasoning : "",
     toolCalls: message.toolCalls.map(exposedCall),
-    ...(unfinishedToolCalls && { unfinishedToolCalls }),
     citations: message.citations.map(exposedCitation),
+    finishReason: message.finishReason,
+    metrics: exposedMetrics(message.metrics),
+    provider: message.provider,
+    model: message.model,
+    ...(unfinishedToolCalls && { unfinishedToolCalls }),
     ...(media && { media }),
     ...(search && { search }),
     ...(rules.providerTools &&
@@ -41,12 +45,8 @@ export function exposedMessage(message: AssistantMessage, rules: Rules): Assista
     ...(output !== undefined && { output: withoutPrototypeKeys(output) }),
     ...(steps && { steps: steps.map((step) => exposedMessage(step, rules)) }),
     ...(interrupted && { interrupted }),
-    finishReason: message.finishReason,
     ...(rules.usage && message.usage && { usage: exposedUsage(message.usage) }),
     ...(rules.usage && message.estimatedUsage && { estimatedUsage: exposedUsage(message.estimatedUsage) }),
-    metrics: exposedMetrics(message.metrics),
-    provider: message.provider,
-    model: message.model,
   };
 }
 

@@ -81,9 +81,10 @@ const MAX_SCHEMA_LENGTH = 16_000;
  */
 export async function checkedStartOf(body: Unchecked<StartRequest>, rules: StartRules): Promise<CheckedStart> {
   const { policy, user, signer } = rules;
+  const { limits, history, trustHistory, attachmentUrl } = policy;
   const run = checkedRunId(body.run);
   const chat = body.chat === undefined ? run : checkedChatId(body.chat);
-  const turn = await turnOf(body, { ...policy, user, signer });
+  const turn = await turnOf(body, { limits, history, trustHistory, attachmentUrl, user, signer });
   const options = checkedObject(body.options ?? {}, "`options`");
   const model = modelOf(options, policy);
   const messageId = body.messageId === undefined ? undefined : checkedMessageId(body.messageId);

@@ -38,8 +38,7 @@ export class Admission {
   async check(caller: Caller): Promise<void> {
     const { limits, limit } = this.#policy;
     const { user } = caller;
-    const running = this.#runs.running.filter((run) => run.head.owner === user).length;
-    if (running + (this.#reserved.get(user) ?? 0) > limits.runsPerUser) {
+    if (this.#runs.countOf(user) + (this.#reserved.get(user) ?? 0) > limits.runsPerUser) {
       const message = `At most ${limits.runsPerUser} replies may be written at once.`;
       throw new Refusal(429, "rateLimit", message, { retryAfterMs: LIMIT_RETRY_MS });
     }

@@ -57,7 +57,7 @@ function conversationSource(conversation: SentConversation): RunSource {
   if (split) return new ConversationTurn(conversation, split);
   const { client, messages, tools, options } = conversation;
   const sent = { ...options, ...(tools.length > 0 && { tools }) };
-  return { open: (signal) => client.sendMessageStream(messages, { ...sent, signal }) };
+  return { open: (signal) => client.sendMessageStream(messages, { signal, ...sent }) };
 }
 
 /** A turn of a session. */

@@ -272,7 +272,6 @@ export class RunHost {
     const { head } = parts;
     const run = new Run({
       feed: this.#feed(head),
-      ...parts,
       lingerMs: head.kept?.isBackground ? Number.POSITIVE_INFINITY : lingerMs,
       totalMs: policy.limits.totalMs,
       isViewedElsewhere: () => log.isViewed(head.id).catch(() => false),
@@ -280,6 +279,7 @@ export class RunHost {
       onError,
       onEnd: onRunEnd,
       now: this.now,
+      ...parts,
     });
     this.#runs.add(run);
     waitUntil(run.settled);

@@ -119,8 +119,8 @@ export class RunTranscript {
   }
 
   /** Returns the message so far as an entry. `after`: the last entry. */
-  snapshot(after: EntryId, metricsOf: () => ReplyMetrics): LogEntry {
-    const message = this.#fold.message("running", metricsOf);
+  snapshot(after: EntryId, metrics: ReplyMetrics): LogEntry {
+    const message = this.#fold.message("running", () => metrics);
     const tools = this.#hasResults ? { tools: [...this.#tools] } : {};
     const { outline } = this.#outline;
     const order = outline ? { outline } : {};

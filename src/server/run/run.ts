@@ -66,9 +66,9 @@ export interface RunParts {
 }
 
 type Phase =
-  | { readonly status: "opening"; readonly controller: AbortController }
+  | { readonly status: "opening"; readonly controller: AbortController; readonly metrics?: never }
   | { readonly status: "reading"; readonly stream: MessageStream }
-  | { readonly status: "over"; readonly stream?: MessageStream | undefined };
+  | { readonly status: "over"; readonly metrics?: ReplyMetrics | undefined };
 
 /** A run whose first viewer has not come by then counts as unwatched, in milliseconds. */
 const FIRST_VIEWER_MS = 30_000;
@@ -176,7 +176,7 @@ export class Run {
   /** Resolves with the end; with `undefined` when another process continues. */
   async #produce(opened: () => void): Promise<RunEnd | undefined> {
     const end = await this.#read(opened);
-    this.#phase = { status: "over", stream: this.#phase.status === "reading" ? this.#phase.stream : undefined };
+    this.#phase = { status: "over", metrics: this.#metrics() }; // without the stream: it holds more memory than all the rest
     try {
       await this.#parts.source.close?.();
     } catch (error) {
@@ -261,13 +261,17 @@ export class Run {
 
   /** Shows viewers, and returns for the log, the message so far; `undefined` when there is none. */
   #snapshot(): LogEntry | undefined {
-    const phase = this.#phase;
     const after = this.feed.last?.id;
-    if (phase.status === "opening" || !phase.stream || after === undefined) return undefined;
-    const { stream } = phase;
-    const entry = this.#transcript.snapshot(after, () => stream.metrics);
+    const metrics = this.#metrics();
+    if (!metrics || after === undefined) return undefined;
+    const entry = this.#transcript.snapshot(after, metrics);
     this.feed.append(entry);
     return entry;
+  }
+
+  /** Returns the figures of the reply so far; `undefined` before it is open. */
+  #metrics(): ReplyMetrics | undefined {
+    return this.#phase.status === "reading" ? this.#phase.stream.metrics : this.#phase.metrics;
   }
 
   /** Returns the end of a reply that is over: by its own end, or by this run. */

@@ -13,6 +13,8 @@ const KEEP_MS = 60_000;
 export class Runs {
   readonly #now: () => number;
   readonly #runs = new Map<string, Run>();
+  /** Those that have not ended: ended ones may be many more. */
+  readonly #running = new Set<Run>();
   readonly #followers = new Map<string, LogFollower>();
   /** The starts under way, by the ids of their runs. */
   readonly #starting = new Map<string, Promise<Run | undefined>>();
@@ -28,13 +30,13 @@ export class Runs {
 
   /** Returns the runs that this process produces. */
   get running(): readonly Run[] {
-    return [...this.#runs.values()].filter((run) => !run.isOver);
+    return [...this.#running].filter((run) => !run.isOver);
   }
 
   /** Returns how many runs of a user this process produces. */
   countOf(user: string): number {
     let count = 0;
-    for (const run of this.#runs.values()) if (!run.isOver && run.head.owner === user) count++;
+    for (const run of this.#running) if (!run.isOver && run.head.owner === user) count++;
     return count;
   }
 
@@ -70,15 +72,19 @@ export class Runs {
   add(run: Run): void {
     const { id } = run.head;
     this.#runs.set(id, run);
+    this.#running.add(run);
     this.#followers.delete(id);
     this.#unsettled.add(run);
     this.#watch();
     void run.over.then(() => {
+      this.#running.delete(run);
       if (!run.feed.end) this.#forget(run); // it continues elsewhere: its viewers follow it there
     });
     void run.settled.then(() => {
       this.#unsettled.delete(run);
-      if (run.feed.end) this.#kept.set(run, this.#now() + (run.isLogged ? 0 : KEEP_MS));
+      if (!run.feed.end) return;
+      if (run.isLogged && run.feed.readers.size === 0) this.#forget(run);
+      else this.#kept.set(run, this.#now() + (run.isLogged ? 0 : KEEP_MS));
     });
   }
 
