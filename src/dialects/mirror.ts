@@ -1,6 +1,6 @@
 /** The reply as a viewer shows it, as its relay has it, and the chunks that lead from the one to the other. */
 
-import type { MessageChunk } from "../contract/chunk.ts";
+import type { MessageChunk, ToolCallDeltaChunk } from "../contract/chunk.ts";
 import type { AssistantMessage } from "../contract/message.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
 import { ViewerFold } from "./native/viewer-fold.ts";
@@ -25,6 +25,8 @@ export class Mirror {
   #isEmpty = true;
   /** Calls and results that the relay says again. */
   #toolsAgain: readonly MessageChunk[] = [];
+  /** The arguments that the relay says again, by call: their pieces joined. */
+  #argumentsAgain = new Map<string, ToolCallDeltaChunk>();
 
   constructor(facts: ReplyFacts) {
     this.#facts = facts;
@@ -34,7 +36,12 @@ export class Mirror {
   /** Takes the next chunks of the relay. Returns those to show. */
   add(chunks: readonly MessageChunk[]): readonly MessageChunk[] {
     if (!this.#again) return this.#shownNow(chunks);
-    for (const chunk of chunks) this.#again.add(chunk);
+    for (const chunk of chunks) {
+      this.#again.add(chunk);
+      if (chunk.type !== "toolCallDelta") continue;
+      const { argumentsDelta = "" } = this.#argumentsAgain.get(chunk.id) ?? {};
+      this.#argumentsAgain.set(chunk.id, { ...chunk, argumentsDelta: argumentsDelta + chunk.argumentsDelta });
+    }
     this.#toolsAgain = this.#toolsAgain.concat(chunks.filter(toolKey));
     return this.#caughtUp();
   }
@@ -43,6 +50,7 @@ export class Mirror {
   restart(tools: readonly MessageChunk[] = []): void {
     this.#again = new ViewerFold(this.#facts);
     this.#toolsAgain = tools;
+    this.#argumentsAgain = new Map();
   }
 
   /**
@@ -70,10 +78,21 @@ export class Mirror {
     this.#again = undefined;
     // Each list is made when the one before it is shown.
     return [
-      ...this.#shownNow(this.#toolsAgain.filter((chunk) => !this.#tools.has(toolKey(chunk)))),
+      ...this.#shownNow(this.#toolsAgain.flatMap((chunk) => this.#newOf(chunk))),
       ...this.#shownNow(isMore ? [] : rewindsBetween(shown, wanted)),
       ...this.#shownNow(chunksBetween(shown, wanted, this.#tools)),
     ];
+  }
+
+  /** Returns a call behind the rest of its arguments, or a result; nothing where the viewer has it. */
+  #newOf(chunk: MessageChunk): readonly MessageChunk[] {
+    if (this.#tools.has(toolKey(chunk))) return [];
+    const id = chunk.type === "toolCall" ? chunk.toolCall.id : "";
+    const again = this.#argumentsAgain.get(id);
+    const seen = this.shown.unfinishedToolCalls.find((call) => call.id === id)?.argumentsText ?? "";
+    if (!again?.argumentsDelta.startsWith(seen)) return [chunk];
+    const argumentsDelta = again.argumentsDelta.slice(seen.length);
+    return argumentsDelta ? [{ ...again, argumentsDelta }, chunk] : [chunk];
   }
 
   #shownNow(chunks: readonly MessageChunk[]): readonly MessageChunk[] {

@@ -8,8 +8,8 @@ import { bundledSize } from "../support/bundled-size.ts";
 const BUILT = fileURLToPath(new URL("../../dist/web/index.js", import.meta.url));
 const HOOK = fileURLToPath(new URL("../../dist/react/index.js", import.meta.url));
 
-/** Measured: 9.47 kB, 0.4 of them for the check of option names. */
-const MAX_KB = 9.5;
+/** Measured: 9.61 kB, 0.4 of them for the check of option names, 0.1 for pieces of a call that come again. */
+const MAX_KB = 9.63;
 
 /** Measured: 7.09 kB, 0.1 of them for the check of option names. */
 const MAX_CHATS_KB = 7.12;

@@ -2,6 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { MessageChunk } from "../../src/contract/chunk.ts";
 import type { ToolCall } from "../../src/contract/message.ts";
 import type { NativeEvent } from "../../src/dialects/native/wire.ts";
 import { memoryLog } from "../../src/server/index.ts";
@@ -41,16 +42,20 @@ function snapshot(content: string, id?: string, more: object = {}): NativeEvent 
   return { type: "snapshot", id, message };
 }
 
-function delta(argumentsDelta: string, id: string): NativeEvent {
-  const chunk = {
+function piece(argumentsDelta: string): MessageChunk {
+  return {
     type: "toolCallDelta",
     content: "",
     index: 0,
     id: "call_a",
     name: "weather",
+    argumentsDelta,
     isFinal: false,
-  } as const;
-  return { type: "chunks", id, chunks: [{ ...chunk, argumentsDelta }] };
+  };
+}
+
+function delta(argumentsDelta: string, id?: string): NativeEvent {
+  return { type: "chunks", id, chunks: [piece(argumentsDelta)] };
 }
 
 const CALL = { id: "call_a", name: "weather", arguments: { city: "Oslo" } };
@@ -59,6 +64,44 @@ const called = (id: string, toolCall: ToolCall = CALL): NativeEvent => ({
   type: "chunks",
   id,
   chunks: [{ type: "toolCall", content: "", toolCall, isFinal: false }],
+});
+
+describe("a reply that comes again from its start", () => {
+  const whole: NativeEvent = {
+    type: "chunks",
+    id: "1-2",
+    chunks: [piece('{"city":"Oslo"}'), { type: "toolCall", content: "", toolCall: CALL, isFinal: false }],
+  };
+
+  // The pieces of one read have no id before the last of them.
+  test.each<[seen: string, first: readonly NativeEvent[]]>([
+    ["nothing", []],
+    ["the beginning", [delta('{"ci')]],
+    ["two pieces", [delta('{"ci'), delta('ty":"O')]],
+    ["all", [delta('{"city":"Oslo"}')]],
+  ])("shows each piece of a call once when %s of it was shown", async (_seen, first) => {
+    const relay = playing(first, [whole, complete("", { toolCalls: [CALL] })]);
+    const { chunks, message } = await read(await clientOf(relay).sendMessageStream(QUESTION));
+    const pieces = chunks.map((chunk) => (chunk.type === "toolCallDelta" ? chunk.argumentsDelta : ""));
+    expect(pieces.join("")).toBe('{"city":"Oslo"}');
+    expect(chunks.filter(({ type }) => type === "toolCall" || type === "rewind")).toHaveLength(1);
+    expect(message?.toolCalls).toEqual([CALL]);
+  });
+
+  test("shows the complete call alone when its pieces were others before", async () => {
+    const relay = playing([delta('{"town')], [whole, complete("", { toolCalls: [CALL] })]);
+    const { chunks } = await read(await clientOf(relay).sendMessageStream(QUESTION));
+    expect(chunks.map(({ type }) => type)).toEqual(["toolCallDelta", "toolCall", "final"]);
+  });
+
+  test("shows the pieces of a sound when its connection was lost before the first one", async () => {
+    const sound = (data: string): MessageChunk => {
+      return { type: "media", content: "", index: 0, mediaType: "audio/wav", data, append: true, isFinal: false };
+    };
+    const relay = playing([], [{ type: "chunks", id: "1-1", chunks: [sound("AAAA"), sound("BBBB")] }, complete("")]);
+    const { chunks } = await read(await clientOf(relay).sendMessageStream(QUESTION));
+    expect(chunks.filter(({ type }) => type === "media")).toHaveLength(2);
+  });
 });
 
 describe("a summary of the reply so far", () => {
