@@ -250,6 +250,12 @@ describe.skipIf(!isBuilt)("the built package", () => {
     },
   );
 
+  test("no program reads the tables of Unicode before it sends its first request", () => {
+    const files = ["anthropic-messages", "chat-completions", "gemini", "ollama", "responses"];
+    for (const file of [...OF_THE_PACKAGE, ...files.map((name) => `shared/${name}.js`)])
+      expect(readFileSync(join(ROOT, "dist", file), "utf8"), file).not.toMatch(/(?<!\\)\\p\{/);
+  });
+
   /** Each of the two has files of its own under `#runtime`. The order in which files are run depends on the first one. */
   test.each(["bun", "browser"])(
     "every entry is loaded first on %s, where the wire formats come with it",
