@@ -169,10 +169,7 @@ function definitionOf(preset: CompatiblePreset | undefined, options: ClientOptio
 /** Hosted servers are also known by their address; an invalid address is rejected elsewhere. */
 function protocolAt(baseUrl: string): ProviderDefinition["protocol"] {
   const host = URL.canParse(baseUrl) ? new URL(baseUrl).host : "";
-  return Object.values(PRESETS).find((preset) => hostOf(preset) === host)?.protocol ?? commonChat;
-}
-
-/** Returns the host of a hosted server; on the caller's own machine, any server may have the address. */
-function hostOf(preset: Preset): string | undefined {
-  return preset.isLocal ? undefined : new URL(preset.baseUrl).host;
+  // Only hosted presets have `https:`. On the caller's own machine, any server may have the address.
+  const known = Object.values(PRESETS).find((preset) => `${preset.baseUrl}/`.startsWith(`https://${host}/`));
+  return known?.protocol ?? commonChat;
 }
