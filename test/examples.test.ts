@@ -88,10 +88,10 @@ test.skipIf(noBrowser !== undefined)(
     await using provider = await startProviderServer([
       { steps: [{ text: "One " }, { pause: gate }, { text: "two." }] },
     ]);
+    const browser = await launch();
     const child = spawn(process.execPath, [`${folder}chat_page.js`], {
       env: { ...env, CLOUDLLM_BASE_URL: provider.baseUrl },
     });
-    const browser = await launch();
     try {
       await using opened = await openPage(browser, await addressOf(child));
       const { page, faults } = opened;
