@@ -137,7 +137,7 @@ const faults: readonly Fault[] = [
   },
   {
     id: "6.7",
-    title: "the call fails, and nobody reads the result",
+    title: "the call fails, and its result is never read",
     async run(scene) {
       const unhandled: unknown[] = [];
       const listener = (reason: unknown): void => void unhandled.push(reason);

@@ -86,7 +86,7 @@ const faults: readonly Fault[] = [
   },
   {
     id: "5.3",
-    title: "the host does not resolve; refuses; shows a certificate that nobody vouches for",
+    title: "the host does not resolve; refuses; shows a certificate without a trusted issuer",
     async run(scene) {
       expect(await refusalOf(scene.client("https://nowhere.invalid"))).toMatchObject({
         kind: "network",
@@ -107,7 +107,7 @@ const faults: readonly Fault[] = [
   },
   {
     id: "5.4",
-    title: "the server takes the request and closes without an answer, in peace",
+    title: "the server takes the request and closes in order, without an answer",
     run: async (scene) => judged(await scene.reply(({ socket }) => void socket.end()), { fails: "network" }),
   },
   {
@@ -173,7 +173,7 @@ const faults: readonly Fault[] = [
   },
   {
     id: "5.9",
-    title: "bytes follow the end of an answer on the kept connection: an answer nobody asked for",
+    title: "bytes follow the end of an answer on the kept connection: an answer to no request",
     async run(scene) {
       const poison =
         STREAM_HEAD + httpChunk(scene.speaker.speech().text("ghost").finish().events.join("")) + LAST_CHUNK;

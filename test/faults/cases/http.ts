@@ -222,7 +222,7 @@ const faults: readonly Fault[] = [
   },
   {
     id: "3.11",
-    title: "a `Retry-After` that makes no sense: negative, no number, empty, endless",
+    title: "an invalid `Retry-After`: negative, not a number, empty, endless",
     async run(scene) {
       for (const senseless of ["-1", "-3600", "NaN", "", "soon", "1e3", "0x10", "12 monkeys", "1,5", "Infinity"]) {
         const { client } = await scene.stage(
@@ -353,7 +353,7 @@ const faults: readonly Fault[] = [
   },
   {
     id: "3.21",
-    title: "what answers does not speak HTTP",
+    title: "the server does not speak HTTP",
     async run(scene) {
       for (const banner of [
         "SSH-2.0-OpenSSH_9.6\r\n",
@@ -369,7 +369,7 @@ const faults: readonly Fault[] = [
   },
   {
     id: "3.22",
-    title: "a chunk's size is no number, or a chunk is longer than its size",
+    title: "a chunk's size is not a number, or a chunk is longer than its size",
     async run(scene) {
       const begin = STREAM_HEAD + httpChunk(scene.speaker.speech().text("a", "b").events.join("")).toString();
       for (const broken of ["xyz\r\n", "5\r\ntoo long\r\n"]) {
