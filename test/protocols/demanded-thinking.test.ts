@@ -1,7 +1,8 @@
 /** Servers that demand the thinking of earlier replies get it, by preset, address or model; others never see it. */
 
-import { CompatibleClient, type CompatiblePreset, type Message } from "cloudllm";
-import { expect, test } from "vitest";
+import { CompatibleClient, type CompatiblePreset, type Message, type MessageChunk } from "cloudllm";
+import { chatCompletions } from "cloudllm/protocols";
+import { expect, test, vi } from "vitest";
 import { events } from "../support/sent-requests.ts";
 
 type Field = "reasoning_content" | "reasoning" | "reasoning_text";
@@ -97,4 +98,14 @@ test.each<[string, string, unknown, unknown]>([
   const sent = await sentBack({ baseUrl: LOCAL, model }, "reasoning_content", true);
   expect(sent.inLoop).toBe(ofCalls);
   expect(sent.ofWords).toBe(ofWords);
+});
+
+test("the first token waits for no rule about thinking", () => {
+  const reasoningReplay = vi.fn(() => undefined);
+  const { createDecoder } = chatCompletions({ maxTokensField: "max_tokens", reasoningReplay });
+  const chunks: MessageChunk[] = [];
+  const facts = { provider: "compatible", model: "m", attempts: [] };
+  createDecoder(facts).push({ choices: [{ index: 0, delta: { content: "Hi" } }] }, "", chunks);
+  expect(chunks).toMatchObject([{ type: "text", content: "Hi" }]);
+  expect(reasoningReplay).not.toHaveBeenCalled();
 });

@@ -22,7 +22,6 @@ import type { Decoder } from "../protocol.ts";
 import { ChatCitations, SearchSources } from "./citations.ts";
 import type { ChatDialect } from "./dialects.ts";
 import { audioIn, ChatMedia, type SoundReference } from "./media.ts";
-import type { ReasoningReplay } from "./reasoning-replay.ts";
 import { ReplayCollector } from "./replay.ts";
 import { usageOf } from "./usage.ts";
 import type { WireAnnotation, WireChoice, WireChunk, WireDelta, WirePart, WireToolCall } from "./wire.ts";
@@ -42,8 +41,7 @@ export class ChatDecoder implements Decoder {
   readonly #facts: ReplyFacts;
   /** The requested model. */
   readonly #model: string;
-  /** The place of its thinking in later requests. */
-  readonly #reasoningPlace: ReasoningReplay["place"] | undefined;
+  readonly #dialect: ChatDialect;
   readonly #media = new ChatMedia();
   readonly #text = new TextBuffer();
   // Most replies have none of these three.
@@ -67,7 +65,7 @@ export class ChatDecoder implements Decoder {
   constructor(facts: ReplyFacts, dialect: ChatDialect) {
     this.#facts = facts;
     this.#model = facts.model;
-    this.#reasoningPlace = dialect.reasoningReplay?.(facts.model, facts.writer?.origin ?? "")?.place;
+    this.#dialect = dialect;
   }
 
   get #replay(): ReplayCollector {
@@ -141,7 +139,9 @@ export class ChatDecoder implements Decoder {
     const facts = this.#facts;
     if (!this.#collected && !sound && !facts.binding) return;
     this.#replay.sound = sound;
-    const replay = this.#replay.replay(facts.provider, this.#model, this.#reasoningPlace, facts.binding);
+    // Only now: it takes a dozen patterns, which most replies do not need.
+    const rule = this.#dialect.reasoningReplay?.(this.#model, facts.writer?.origin ?? "");
+    const replay = this.#replay.replay(facts.provider, this.#model, rule?.place, facts.binding);
     if (replay) facts.replay = replay;
   }
 
@@ -203,8 +203,7 @@ export class ChatDecoder implements Decoder {
       this.#readReasoning(delta, chunks);
     const { content } = delta;
     if (typeof content === "string") {
-      // A server that splits its content into parts sends some of it as plain text.
-      if (content !== "" && this.#reasoningPlace === "parts") this.#replay.addPart({ type: "text", text: content });
+      if (content !== "" && this.#dialect.splitsContent) this.#replay.addPart({ type: "text", text: content });
       this.#addText(content, chunks);
     } else if (content) {
       for (const item of listIn(content)) {

@@ -77,6 +77,8 @@ export interface ChatDialect {
   readonly inputs?: (model: string) => readonly InputKind[];
   /** The form of files, given by bytes or URL, where it is not OpenAI's. */
   readonly filePart?: "document_url";
+  /** Whether the content of a reply may come in parts, some of them as plain text. */
+  readonly splitsContent?: true;
   /** Which thinking goes back with earlier replies; absent: none. */
   readonly reasoningReplay?: ReasoningRule;
   /** Whether a model refuses signed thinking of another conversation: Claude since 5.1. */
@@ -227,6 +229,7 @@ export const MISTRAL_CHAT: ChatDialect = {
   reasoning: mistralReasoning,
   inputs: () => ["image", "file"],
   filePart: "document_url",
+  splitsContent: true,
   reasoningReplay: () => ({ place: "parts", turns: "all" }),
   turnOrder: mistralOrder,
   nineCharacterIds: true,
