@@ -12,7 +12,6 @@ import { sendErrorOf } from "../stream/transfer.ts";
 import { ChatTitles, chatList } from "./chat-list.ts";
 import type { Feed } from "./feed/feed.ts";
 import { recordedFeed } from "./feed/recorded-feed.ts";
-import { Viewer } from "./feed/viewer.ts";
 import { EncodedWire, SharedWire } from "./feed/viewer-wire.ts";
 import { type Answer, type Asked, handlerOf, type Shown, withHeaders } from "./http/handler.ts";
 import { type EntryId, positionOf } from "./log/entry-id.ts";
@@ -302,7 +301,7 @@ class RelayServer {
     const wire = encoder
       ? new EncodedWire(feed, encoder({ run, chat, messageId, before, history }))
       : new SharedWire(feed, after);
-    const viewer = new Viewer({ feed, wire, keepAlive: dialect.keepAlive, now: this.#host.now });
+    const viewer = this.#host.viewer({ feed, wire, keepAlive: dialect.keepAlive });
     const headers = {
       "content-type": "text/event-stream; charset=utf-8",
       "cache-control": "no-cache, no-transform",

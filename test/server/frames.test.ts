@@ -34,7 +34,7 @@ function openFeed(): Feed {
 /** Returns the frames that a viewer of the feed gets. */
 function watched(feed: Feed): Frame[] {
   const frames: Frame[] = [];
-  const viewer = new Viewer({ feed, wire: new SharedWire(feed, undefined), now: () => 0 });
+  const viewer = new Viewer({ feed, wire: new SharedWire(feed, undefined), now: () => 0, onLeft: () => undefined });
   const connection = { close: () => undefined, error: () => undefined };
   viewer.start({
     ...connection,
@@ -97,7 +97,7 @@ test("a long text is encoded once for all viewers, and stays apart from the begi
 test("a viewer whose connection takes nothing for a minute is gone, also with one long text left", () => {
   const feed = openFeed();
   feed.append({ id: "1-1", type: "chunks", chunks: [text("long".repeat(10_000))] });
-  const viewer = new Viewer({ feed, wire: new SharedWire(feed, undefined), now: () => 0 });
+  const viewer = new Viewer({ feed, wire: new SharedWire(feed, undefined), now: () => 0, onLeft: () => undefined });
   viewer.start({ enqueue: () => undefined, close: () => undefined, error: () => undefined });
   viewer.tick(59_000);
   expect(feed.readers.size).toBe(1);

@@ -209,6 +209,35 @@ describe("viewers", () => {
     expect(textOf(await read(await relay.handle(get(`${run}/stream`)))).length).toBe(3_000_000);
   });
 
+  test.each(["of the process that writes it", "of another process", "that comes after the end"])(
+    "one that takes nothing for a minute is gone also when its reply is over: a viewer %s",
+    async (place) => {
+      const gate = new Gate();
+      const steps = [{ text: Array.from({ length: 300 }, () => "x".repeat(10_000)) }, { pause: gate }, { text: "end" }];
+      const client = scriptedClient([{ steps }]);
+      const log = memoryLog();
+      const relay = createRelay({ client, authorize: "public", log });
+      const run = runId();
+      const quick = watch(await relay.handle(post({ run, messages })));
+      await gate.reached;
+      if (place === "that comes after the end") {
+        gate.open();
+        await quick.over;
+      }
+      const viewed = place === "of another process" ? createRelay({ client, authorize: "public", log }) : relay;
+      const frozen = await viewed.handle(get(`${run}/stream`));
+      await vi.advanceTimersByTimeAsync(1_000);
+      gate.open();
+      await quick.over;
+      await vi.advanceTimersByTimeAsync(62_000);
+      const outcome = frozen.text().then(
+        () => "complete",
+        () => "gone",
+      );
+      expect(await outcome).toBe("gone");
+    },
+  );
+
   test("one that is behind gets what it missed in one event", async () => {
     const client = scriptedClient([{ text: Array.from({ length: 500 }, () => "word ") }]);
     const relay = createRelay({ client, authorize: "public", log: memoryLog() });

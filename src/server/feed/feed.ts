@@ -29,8 +29,6 @@ export interface FeedReader {
   notify(): void;
   /** The run continues elsewhere: attach again after so many milliseconds. */
   sendAway(afterMs: number): void;
-  /** Called each second. */
-  tick(now: number): void;
 }
 
 /** A reader's place. `next` counts the entries of the feed from 0, and `sent` their bytes. */

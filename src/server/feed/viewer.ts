@@ -25,6 +25,8 @@ export interface ViewerParts {
   /** The first bytes, for a wire on which `keepAlive` may not come first. Default: `keepAlive`. */
   readonly opening?: string | undefined;
   now(): number;
+  /** The connection takes nothing more, or is gone. */
+  onLeft(): void;
 }
 
 /** A connection as its viewer sees it. */
@@ -44,6 +46,7 @@ export class Viewer implements FeedReader {
   readonly #keepAlive: Frame;
   readonly #now: () => number;
   readonly #opening: Frame;
+  readonly #onLeft: () => void;
   #connection: Connection | undefined;
   #hasBegun = false;
   /** The frame that is sent next, where it has left the wire already. */
@@ -52,13 +55,14 @@ export class Viewer implements FeedReader {
   #isWanted = false;
   #sentAt: number;
 
-  constructor({ feed, wire, keepAlive = KEEP_ALIVE, opening = keepAlive, now }: ViewerParts) {
+  constructor({ feed, wire, keepAlive = KEEP_ALIVE, opening = keepAlive, now, onLeft }: ViewerParts) {
     this.#feed = feed;
     this.#wire = wire;
     this.#keepAlive = new Frame(keepAlive);
     this.#now = now;
     this.#sentAt = now();
     this.#opening = opening === keepAlive ? this.#keepAlive : new Frame(opening);
+    this.#onLeft = onLeft;
     feed.join(this);
   }
 
@@ -105,6 +109,7 @@ export class Viewer implements FeedReader {
     connection?.error(new Error("The connection is gone."));
   }
 
+  /** Called each second. */
   tick(now: number): void {
     const quietMs = now - this.#sentAt;
     const hasMore = this.#waiting !== undefined || this.#wire.hasMore;
@@ -154,5 +159,6 @@ export class Viewer implements FeedReader {
     this.#isWanted = false;
     this.#connection = undefined;
     this.#feed.leave(this);
+    this.#onLeft();
   }
 }

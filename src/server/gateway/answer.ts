@@ -5,9 +5,9 @@
 import type { DialectBody } from "../../dialects/dialect.ts";
 import type { GatewayReply, GatewayWire } from "../../dialects/gateway/dialect.ts";
 import type { Feed } from "../feed/feed.ts";
-import { Viewer } from "../feed/viewer.ts";
 import { EncodedWire } from "../feed/viewer-wire.ts";
 import type { Shown } from "../http/handler.ts";
+import type { RunHost } from "../run/run-host.ts";
 import type { GatewayCall } from "./call.ts";
 
 /** A comment, which every library takes also as the first bytes. */
@@ -33,18 +33,16 @@ export interface ShownReply {
   readonly feed: Feed;
   readonly wire: GatewayWire;
   readonly reply: GatewayReply;
-  /** The clock of the run's host. */
-  readonly now: () => number;
+  readonly host: RunHost;
 }
 
 /** Returns an answer with server-sent events. */
-export function streamAnswer({ feed, wire, reply, now }: ShownReply, { dialect, id }: GatewayCall): Shown {
-  const viewer = new Viewer({
+export function streamAnswer({ feed, wire, reply, host }: ShownReply, { dialect, id }: GatewayCall): Shown {
+  const viewer = host.viewer({
     feed,
     wire: new EncodedWire(feed, wire.encoder(reply)),
     keepAlive: dialect.keepAlive,
     opening: OPENING,
-    now,
   });
   const headers = {
     ...answerHeaders(id),

@@ -46,8 +46,6 @@ class EndReader implements FeedReader {
     this.#leave(undefined);
   }
 
-  tick(): void {}
-
   #leave(end: EndEvent | undefined): void {
     this.#feed.leave(this);
     this.#onEnd(end);

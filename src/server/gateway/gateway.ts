@@ -163,7 +163,7 @@ class GatewayServer {
     const head = await this.#kept.head(route.reply, caller);
     if (route.name === "attach" && route.isStreamed) {
       const feed = await this.#host.feed(head.id, caller);
-      return streamAnswer({ feed, wire, reply: keptReply(head), now: this.#host.now }, call);
+      return streamAnswer({ feed, wire, reply: keptReply(head), host: this.#host }, call);
     }
     if (route.name === "forget") {
       await this.#kept.forget(head, caller);

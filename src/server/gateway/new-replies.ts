@@ -67,7 +67,7 @@ export class NewReplies {
     await opened(run, isBackground ? undefined : request.signal, relay.headersWithinMs);
     const { end, last } = run.feed;
     if (end?.type === "failed" && !last) throw SendError.from(end.error);
-    return streamAnswer({ feed: run.feed, wire, reply, now: this.#host.now }, call);
+    return streamAnswer({ feed: run.feed, wire, reply, host: this.#host }, call);
   }
 
   /** Resolves with the client's own count of a request's tokens, if there is one; else with an estimate. */

@@ -6,6 +6,7 @@ import { notFound, Refusal } from "../../dialects/refusal.ts";
 import { Feed } from "../feed/feed.ts";
 import { LogFollower } from "../feed/log-follower.ts";
 import { readAll } from "../feed/log-pages.ts";
+import { Viewer, type ViewerParts } from "../feed/viewer.ts";
 import type { ChatRun, LogWriter, ReplyLog, RunEnd, RunHead } from "../log/log.ts";
 import { within } from "../log/log-deadline.ts";
 import { BEHIND_ALL } from "../log/lost-run.ts";
@@ -44,7 +45,7 @@ const STOP_MS = 2_000;
 export class RunHost {
   readonly #activeRuns: ActiveRuns;
   readonly signer: Signer | undefined;
-  readonly now = (): number => performance.now();
+  readonly #now = (): number => performance.now();
   readonly #settings: RelaySettings;
   readonly #runs: Runs;
   readonly #admission: Admission;
@@ -57,7 +58,7 @@ export class RunHost {
   constructor(settings: RelaySettings) {
     const { log, policy } = settings;
     this.#settings = settings;
-    this.#runs = new Runs(this.now);
+    this.#runs = new Runs(this.#now);
     this.#admission = new Admission(policy, this.#runs);
     this.#approvals = new UsedApprovals(settings);
     this.#activeRuns = new ActiveRuns(log, this.#runs);
@@ -126,6 +127,14 @@ export class RunHost {
     return feed;
   }
 
+  /** Returns a new viewer of a feed. */
+  viewer({ feed, wire, keepAlive, opening }: Pick<ViewerParts, "feed" | "wire" | "keepAlive" | "opening">): Viewer {
+    const onLeft = (): void => this.#runs.unwatch(viewer);
+    const viewer = new Viewer({ feed, wire, keepAlive, opening, now: this.#now, onLeft });
+    this.#runs.watch(viewer);
+    return viewer;
+  }
+
   /** Deletes what there is of a run that is over. */
   async forget(id: string): Promise<void> {
     await this.#runs.run(id)?.settled;
@@ -142,7 +151,7 @@ export class RunHost {
     try {
       await this.head(id, caller, chat);
     } catch (error) {
-      if (error instanceof Refusal && error.status === 404) this.#earlyStops.add(id, caller, this.now());
+      if (error instanceof Refusal && error.status === 404) this.#earlyStops.add(id, caller, this.#now());
       throw error;
     }
     return this.#activeRuns.stop(id, STOP_MS);
@@ -234,7 +243,7 @@ export class RunHost {
   /** @throws {Refusal} 503 when this process is about to end, 409 when the run was stopped before */
   #mayBegin(id: string, caller: Caller): void {
     if (this.#isDraining) throw ending();
-    if (this.#earlyStops.has(id, caller, this.now())) {
+    if (this.#earlyStops.has(id, caller, this.#now())) {
       throw new Refusal(409, "aborted", "The run was stopped before it began.");
     }
   }
@@ -278,7 +287,7 @@ export class RunHost {
       isInLog: () => log.head(head.id).then(Boolean, () => true),
       onError,
       onEnd: onRunEnd,
-      now: this.now,
+      now: this.#now,
       ...parts,
     });
     this.#runs.add(run);
@@ -295,7 +304,7 @@ export class RunHost {
       feed: this.#feed(head),
       ...(mayBeTakenOver(settings, head) && { takeOver: (attempt) => takeOver(host, follower, attempt) }),
       onOver: () => this.#runs.unfollow(follower),
-      now: this.now,
+      now: this.#now,
     });
     this.#runs.follow(follower);
     return follower;

@@ -1,6 +1,7 @@
 /** The runs that this process produces or follows, and the one timer for all of them. */
 
 import type { LogFollower } from "../feed/log-follower.ts";
+import type { Viewer } from "../feed/viewer.ts";
 import type { Run } from "./run.ts";
 
 /** Runs, viewers and writers are looked at so often, in milliseconds. */
@@ -16,6 +17,8 @@ export class Runs {
   /** Those that have not ended: ended ones may be many more. */
   readonly #running = new Set<Run>();
   readonly #followers = new Map<string, LogFollower>();
+  /** Also those of runs that are over: a connection may freeze before it has taken the end. */
+  readonly #viewers = new Set<Viewer>();
   /** The starts under way, by the ids of their runs. */
   readonly #starting = new Map<string, Promise<Run | undefined>>();
   /** Runs that have something left to do, such as to write their end. */
@@ -75,7 +78,7 @@ export class Runs {
     this.#running.add(run);
     this.#followers.delete(id);
     this.#unsettled.add(run);
-    this.#watch();
+    this.#startTimer();
     void run.over.then(() => {
       this.#running.delete(run);
       if (!run.feed.end) this.#forget(run); // it continues elsewhere: its viewers follow it there
@@ -90,12 +93,21 @@ export class Runs {
 
   follow(follower: LogFollower): void {
     this.#followers.set(follower.head.id, follower);
-    this.#watch();
+    this.#startTimer();
   }
 
   unfollow(follower: LogFollower): void {
     const { id } = follower.head;
     if (this.#followers.get(id) === follower) this.#followers.delete(id);
+  }
+
+  watch(viewer: Viewer): void {
+    this.#viewers.add(viewer);
+    this.#startTimer();
+  }
+
+  unwatch(viewer: Viewer): void {
+    this.#viewers.delete(viewer);
   }
 
   /** Forgets a run that is over. */
@@ -111,7 +123,7 @@ export class Runs {
     if (this.#runs.get(id) === run) this.#runs.delete(id);
   }
 
-  #watch(): void {
+  #startTimer(): void {
     if (this.#timer !== undefined) return;
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     (this.#timer as { unref?: () => void }).unref?.();
@@ -120,15 +132,13 @@ export class Runs {
   #tick(): void {
     const now = this.#now();
     for (const run of this.#runs.values()) run.tick(now);
-    for (const { feed } of [...this.#runs.values(), ...this.#followers.values()]) {
-      for (const reader of [...feed.readers]) reader.tick(now);
-    }
+    for (const viewer of this.#viewers) viewer.tick(now);
     for (const [run, until] of this.#kept) {
       if (now < until || run.feed.readers.size > 0) continue;
       this.#kept.delete(run);
       this.#forget(run);
     }
-    if (this.#runs.size + this.#followers.size > 0) return;
+    if (this.#runs.size + this.#followers.size + this.#viewers.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
   }
