@@ -43,7 +43,7 @@ describe("no authorization", () => {
     },
   );
 
-  test.each([undefined, null, "", 0, 42, {}])(
+  test.each([undefined, null, "", 0, 42, {}, "ann\ud83d"])(
     "a caller whose name is %j is nobody, and shares nothing",
     async (user) => {
       const errors: SendError[] = [];

@@ -198,14 +198,17 @@ export function policyOf(
   };
 }
 
+/** Half of a surrogate pair, which no address, file or database can hold. */
+const HALF_CHARACTER = /\p{Surrogate}/u;
+
 /** A caller without a name would share the runs of all others without one. */
 function checked(authorize: Authorize): Policy["authorize"] {
   return async (request) => {
     const caller = await authorize(request.web());
     if (!caller || isResponse(caller)) return caller ?? undefined;
-    if (typeof caller.user === "string" && caller.user !== "") return caller;
+    if (typeof caller.user === "string" && caller.user !== "" && !HALF_CHARACTER.test(caller.user)) return caller;
     throw new TypeError(
-      `\`authorize\` must return { user } with a non-empty string, not ${receivedText(caller.user)}. Return undefined to refuse a request.`,
+      `\`authorize\` must return { user } with a non-empty string of whole characters, not ${receivedText(caller.user)}. Return undefined to refuse a request.`,
     );
   };
 }
