@@ -145,6 +145,19 @@ describe("a reader of a shared chat", () => {
     expect(await answerTo("eve")).toEqual([404, false]);
   });
 
+  test.each([
+    ["aiSdk", aiSdk, "_"],
+    ["agUi", agUi, "t_"],
+  ])("names a chat of any name, which the hook gets in letters of an id: %s", async (_name, dialect, mark) => {
+    const asked: string[] = [];
+    const relay = await poems({ canRead: (_caller, { chat }) => asked.push(chat) > 0 });
+    const handle = relay.handlerFor(dialect, { path: "/chat" });
+    const name = "spring/März?";
+    const read = await handle(as("bob", get(`${encodeURIComponent(name)}?owner=ada`)));
+    expect(read.status).toBe(200);
+    expect(asked).toEqual([mark + Buffer.from(name).toString("base64url")]);
+  });
+
   test.each<[string, unknown, number]>([
     ["resolves with true", async () => true, 200],
     ["resolves with false", async () => false, 404],

@@ -27,7 +27,10 @@ export function isResponse(answer: Caller | Response): answer is Response {
 export interface SharedChat {
   /** The user that it belongs to: `Caller.user`. */
   readonly owner: string;
-  /** The relay's id of the chat, as the owner's front end has chosen it. */
+  /**
+   * The name that the owner's front end has given the chat. One of the AI SDK or of AG-UI with other characters than
+   * `A-Z a-z 0-9 _ -` is encoded: `_` or `t_`, and the name as base64 for addresses.
+   */
   readonly chat: string;
 }
 
