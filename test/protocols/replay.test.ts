@@ -6,7 +6,7 @@
 import { type AssistantMessage, type Message, SendError } from "cloudllm";
 import { describe, expect, test } from "vitest";
 import { bodiesOf, type Recording, recordingsMissing, recordingsOf, sha256 } from "../support/recordings.ts";
-import { CLIENT_NAMES, type ClientName, useRequestRecorder } from "../support/sent-requests.ts";
+import { CLIENT_NAMES, type ClientName, useRequestRecorder, writerOf } from "../support/sent-requests.ts";
 import { faultsOf } from "../support/wire-legality.ts";
 
 const recorder = useRequestRecorder();
@@ -17,17 +17,6 @@ const MODELS: Partial<Record<ClientName, string>> = {
   openrouter: "anthropic/claude-opus-5",
 };
 const modelOf = (client: ClientName) => MODELS[client] ?? "asked-for";
-
-/** Who wrote a recording. */
-function writerOf({ protocol, file }: Recording): ClientName {
-  if (protocol === "anthropic-messages") return "claude";
-  if (protocol === "gemini") return "gemini";
-  const vendor = /\/(\w+)/.exec(file)?.[1] ?? "";
-  if (protocol === "openai-responses") return vendor === "xai" ? "grok" : "openai";
-  const named = CLIENT_NAMES.find((name) => name === vendor);
-  if (named) return named;
-  return ({ openai: "openai chat", xai: "grok chat", gemini: "gemini chat" } as const)[vendor] ?? "compatible";
-}
 
 /** The replies of a recording that are whole, after JSON. */
 async function repliesOf(recording: Recording): Promise<readonly AssistantMessage[]> {

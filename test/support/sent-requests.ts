@@ -17,6 +17,7 @@ import {
 } from "cloudllm";
 import { afterAll, beforeAll } from "vitest";
 import { httpChunk, LAST_CHUNK, type RawRequest, type RawServer, rawServer, STREAM_HEAD } from "./raw-server.ts";
+import type { Recording } from "./recordings.ts";
 
 export type ClientName =
   | "claude"
@@ -71,6 +72,17 @@ export function clientAt(
 ): ProviderClient {
   const [path, make] = CLIENTS[name];
   return make({ apiKey: "k", retries: 0, ...options, model, baseUrl: origin + path });
+}
+
+/** Who wrote a recording. */
+export function writerOf({ protocol, file }: Recording): ClientName {
+  if (protocol === "anthropic-messages") return "claude";
+  if (protocol === "gemini") return "gemini";
+  const vendor = /\/([a-z]+)/.exec(file)?.[1] ?? "";
+  if (protocol === "openai-responses") return vendor === "xai" ? "grok" : "openai";
+  const named = CLIENT_NAMES.find((name) => name === vendor);
+  if (named) return named;
+  return ({ openai: "openai chat", xai: "grok chat", gemini: "gemini chat" } as const)[vendor] ?? "compatible";
 }
 
 interface SentRequest {
