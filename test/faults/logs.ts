@@ -32,7 +32,7 @@ export interface LogPlace extends AsyncDisposable {
   open(): Promise<ReplyLog | undefined>;
 }
 
-const folder = mkdtempSync(join(tmpdir(), "cloudllm-faults-"));
+let folder: string | undefined;
 let redis: Promise<RedisServer> | undefined;
 
 /**
@@ -58,13 +58,16 @@ export async function logPlace(name: LogName, leaseMs: number, driver: number): 
   };
 }
 
-/** Stops the engines. */
+/** Stops the engines. Test files that share a process start them again. */
 export async function closeLogs(): Promise<void> {
-  await (await redis)?.[Symbol.asyncDispose]();
-  rmSync(folder, { recursive: true, force: true });
+  const [server, files] = [redis, folder];
+  redis = folder = undefined;
+  await (await server)?.[Symbol.asyncDispose]();
+  if (files) rmSync(files, { recursive: true, force: true });
 }
 
 async function addressOf(name: LogName): Promise<string> {
+  folder ??= mkdtempSync(join(tmpdir(), "cloudllm-faults-"));
   if (name === "SQLite") return join(folder, "runs.db");
   if (name !== "Redis") return "";
   redis ??= startRedis();
