@@ -137,7 +137,8 @@ export async function errorIn(response: Response): Promise<{ readonly error: Sen
   const text = await response.text();
   let given: Partial<RefusalBody["error"]> | undefined;
   try {
-    given = (JSON.parse(text) as Partial<RefusalBody>).error;
+    const { error } = JSON.parse(text) as Partial<RefusalBody>;
+    if (error?.message) given = error; // other servers have forms of their own
   } catch {
     // the page of a proxy
   }

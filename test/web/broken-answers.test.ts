@@ -29,6 +29,21 @@ test("an answer of another type is reported at once: the address is wrong", asyn
   expect(relay.requests.filter(({ path }) => path === "")).toHaveLength(1);
 });
 
+// Programs and proxies in front of a relay have forms of their own for errors.
+test.each([
+  ["a string", "No such page"],
+  ["a list", ["No such page"]],
+  ["null", null],
+  ["an object without words", { status: 1 }],
+])("an error of another server that is %s is known by its status, and leaves nothing else", async (_form, error) => {
+  const relay = fakeRelay((request) => request.answer(404, { error }));
+  const failure = await ask(relay).catch((thrown: unknown) => thrown);
+  const { attempts: _attempts, ...facts } = JSON.parse(JSON.stringify(failure));
+  const message = "The relay has answered with status 404.";
+  const named = { provider: "relay", model: "default" };
+  expect(facts).toEqual({ ...named, kind: "notFound", message, retryable: false, status: 404 });
+});
+
 test("a stop whose connection breaks is sent again, so that nobody pays for an unread reply", async () => {
   const stops: unknown[] = [];
   let stopped = (): void => undefined;
