@@ -9,17 +9,12 @@ const MAX_DELAY_MS = 1_000;
  * Resolves or rejects as the outcome does; rejects with `late` when that takes longer. The work continues. A limit that
  * no timer can hold, such as `Infinity`, has no effect.
  */
-export async function within<T>(outcome: Promise<T>, ms: number, late: () => Error): Promise<T> {
+export function within<T>(outcome: Promise<T>, ms: number, late: () => Error): Promise<T> {
   if (ms > MAX_TIMER_MS) return outcome;
-  let end = (): void => undefined;
-  const limit = new Promise<never>((_resolve, reject) => {
-    end = startLimit(ms, () => reject(late()));
+  return new Promise((resolve, reject) => {
+    const end = startLimit(ms, () => reject(late()));
+    outcome.finally(end).then(resolve, reject);
   });
-  try {
-    return await Promise.race([outcome, limit]);
-  } finally {
-    end();
-  }
 }
 
 /**
