@@ -185,8 +185,8 @@ class RelayServer {
     const show = (feed: Feed, after?: EntryId): Shown => this.#show({ feed, chat: start.chat, after, encoder }, call);
     if (watches) return show(await this.#host.feed(start.run, caller), cursorOf(watches.after)); // never starts anything
     const run = await this.#host.start(start, caller, dialect.onBusy);
-    if (!run) return show(await this.#host.feed(start.run, caller));
-    await within(run.opened, headersWithinMs).catch(() => undefined);
+    if (run) await within(run.opened, headersWithinMs).catch(() => undefined);
+    if (!run || run.feed.isElsewhere) return show(await this.#host.feed(start.run, caller));
     const { end, last } = run.feed;
     if (end?.type === "failed" && !last)
       return this.#refused(run.refusal ?? SendError.from(end.error), dialect, call.id);
@@ -201,10 +201,15 @@ class RelayServer {
     const asked = typeof route.run === "function" ? await route.run(caller.user) : route.run;
     const named = asked === undefined ? undefined : checkedRunId(asked);
     const run = named ?? (chat === undefined ? undefined : await this.#host.lastRunOf(chat, caller));
+    let known: ChatHistory | undefined;
+    if (route.withHistory) {
+      const name = chat === undefined ? run && (await this.#host.head(run, caller)).chat : scopedChat(caller, chat);
+      known = await this.#conversation(name);
+    }
+    if (known && !known.turn && route.idle) return answer(route.idle(known));
+    // Behind the store: what fills the feed may leave with its last viewer.
     const feed = run === undefined ? undefined : await this.#feedFor(run, named !== undefined, call, chat);
-    const known = route.withHistory ? await this.#conversation(chat ?? feed?.chat, caller) : undefined;
-    const isIdle = !feed || (known ? !known.turn : feed.end !== undefined);
-    if (isIdle && route.idle) return answer(route.idle(known));
+    if ((!feed || (!known && feed.end)) && route.idle) return answer(route.idle(known));
     return feed ? this.#show({ feed, chat: chat ?? feed.chat, after, encoder, history: known }, call) : nothing();
   }
 
@@ -244,16 +249,18 @@ class RelayServer {
   }
 
   async #history(route: Extract<Route, { readonly name: "history" }>, { caller, dialect }: Call): Promise<Response> {
-    const history = await this.#conversation(route.chat, caller);
+    const history = await this.#conversation(scopedChat(caller, route.chat));
     if (!history) throw notFound();
     return answer((route.answer ?? dialect.history)(history));
   }
 
-  /** Resolves with the conversation as the caller may see it; `undefined` when the relay keeps none. */
-  async #conversation(chat: string | undefined, caller: Caller): Promise<ChatHistory | undefined> {
+  /**
+   * Resolves with the conversation as its owner may see it; `undefined` when the relay keeps none.
+   * @param id as `scopedChat` returns it
+   */
+  async #conversation(id: string | undefined): Promise<ChatHistory | undefined> {
     const { sessions, policy, log } = this.#settings;
-    if (!sessions || chat === undefined) return undefined;
-    const id = scopedChat(caller, chat);
+    if (!sessions || id === undefined) return undefined;
     const { history, turn, unanswered, waiting } = await LLMSession.peek({ store: sessions.store, id });
     const latest = await log.latestRun(id).catch(() => undefined);
     const head = latest && (await log.head(latest.run).catch(() => undefined));

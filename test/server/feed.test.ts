@@ -3,6 +3,9 @@ import { decodeEvent } from "../../src/dialects/native/reader.ts";
 import type { NativeEvent, WireEvent } from "../../src/dialects/native/wire.ts";
 import { Feed, frameOf, type Mask } from "../../src/server/feed/feed.ts";
 import type { Frame } from "../../src/server/feed/frame.ts";
+import { Viewer } from "../../src/server/feed/viewer.ts";
+import { SharedWire } from "../../src/server/feed/viewer-wire.ts";
+import { endOf } from "../../src/server/gateway/end-of-run.ts";
 import type { LogEntry } from "../../src/server/log/log.ts";
 import { messageSoFar } from "../../src/server/log/message-so-far.ts";
 import { textOf } from "../support/relay.ts";
@@ -44,6 +47,22 @@ test.each(["bytes", "events"])("a viewer that is behind a log that was away miss
   }
   expect(textOf(events)).toBe("one two three four five");
   expect(events.map(({ type }) => type)).toEqual(["chunks", "snapshot", "chunks"]);
+});
+
+test("a reader that comes to a run behind its end here does not wait for what another process writes", async () => {
+  const feed = new Feed(head, OPEN);
+  feed.sendAway(0);
+  expect(await endOf(feed, new AbortController().signal)).toBeUndefined();
+  let hasLeft = false;
+  const onLeft = () => {
+    hasLeft = true;
+  };
+  const viewer = new Viewer({ feed, wire: new SharedWire(feed, undefined), now: () => 0, onLeft });
+  const error = new Promise((resolve) => {
+    viewer.start({ enqueue: () => undefined, close: () => undefined, error: resolve });
+  });
+  expect(await error).toMatchObject({ message: "The run continues elsewhere." });
+  expect(hasLeft).toBe(true);
 });
 
 test("a summary has all parts of a reply, in their order, and the sound that came in pieces", () => {

@@ -99,6 +99,7 @@ export class Feed {
   #opened: EncodedEvent<OpenedEvent> | undefined;
   #end: RunEnd | undefined;
   #shownEnd: EncodedEvent<EndEvent> | undefined;
+  #isElsewhere = false;
   /** Resumes the run, which waits for its readers. */
   #resume: (() => void) | undefined;
   /** Called when the last reader has left. */
@@ -132,6 +133,11 @@ export class Feed {
 
   get end(): RunEnd | undefined {
     return this.#end;
+  }
+
+  /** Returns whether the run continues elsewhere. */
+  get isElsewhere(): boolean {
+    return this.#isElsewhere;
   }
 
   /** Returns whether the run is too far ahead of its readers. */
@@ -197,8 +203,9 @@ export class Feed {
     return { cursor: new Cursor(after), got: after, next: seen < 0 ? this.#start : this.#dropped + seen + 1, sent: 0 };
   }
 
+  /** Adds a reader, unless it would wait for a run that continues elsewhere. */
   join(reader: FeedReader): void {
-    this.#readers.add(reader);
+    if (!this.#isElsewhere) this.#readers.add(reader);
   }
 
   leave(reader: FeedReader): void {
@@ -207,8 +214,9 @@ export class Feed {
     if (this.#readers.size === 0) this.onLeft?.();
   }
 
-  /** The run continues elsewhere. */
+  /** The run continues elsewhere: nothing fills this feed any more. */
   sendAway(afterMs: number): void {
+    this.#isElsewhere = true;
     for (const reader of [...this.#readers]) reader.sendAway(afterMs);
   }
 

@@ -68,7 +68,10 @@ export class Viewer implements FeedReader {
 
   /** Called once, first. */
   start(connection: Connection): void {
-    if (!this.#feed.readers.has(this)) return connection.error(new Error("The run continues elsewhere."));
+    if (!this.#feed.readers.has(this)) {
+      this.#leave();
+      return connection.error(new Error("The run continues elsewhere."));
+    }
     this.#connection = connection;
     this.pull(); // some proxies hold the headers back until there is a byte
   }

@@ -19,6 +19,7 @@ export function endOf(feed: Feed, signal: AbortSignal): Promise<EndEvent | undef
       reject(signal.reason);
     }
     feed.join(reader);
+    if (!feed.readers.has(reader)) return resolve(undefined);
     if (signal.aborted) return leave();
     signal.addEventListener("abort", leave, { once: true });
     reader.notify();

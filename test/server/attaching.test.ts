@@ -1,0 +1,86 @@
+/** A page that comes to a reply of another process, in the moment in which something else happens to it. */
+
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { type ClientWrapper, MemoryStore, SendError } from "../../src/index.ts";
+import { agUi, createRelay, memoryLog } from "../../src/server/index.ts";
+import { Gate, scriptedClient } from "../../src/testing/index.ts";
+import { get, post, read, runId, textOf, watch } from "../support/relay.ts";
+
+const messages = [{ role: "user", content: "Hi" }];
+const rules = { authorize: () => ({ user: "ada" }), onError: () => undefined, linger: 5_000 };
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** A reply that one process writes, and a page at another process, whose store loads as `load` does. */
+async function twoProcesses(load: (stored: () => ReturnType<MemoryStore["load"]>) => ReturnType<MemoryStore["load"]>) {
+  const gate = new Gate();
+  const client = scriptedClient([{ steps: [{ text: "Roses " }, { pause: gate }, { text: "are red." }] }]);
+  const [log, store, other] = [memoryLog(), new MemoryStore(), new MemoryStore()];
+  other.load = (id) => load(() => store.load(id));
+  const here = createRelay({ ...rules, client, log, sessions: { store } });
+  const there = createRelay({ ...rules, client, log, sessions: { store: other } });
+  const first = watch(await here.handle(post({ run: runId(), chat: "poems", message: "Write" })));
+  await gate.reached;
+  const connect = () => there.handlerFor(agUi)(post({ threadId: "poems", runId: "1" }, "agent/default/connect"));
+  return { gate, client, there, first, connect };
+}
+
+describe("a page with its conversation", () => {
+  test("that is loaded again sees the end of the reply, also when its old connection closes meanwhile", async () => {
+    const loading = new Gate();
+    const { gate, there, first, connect } = await twoProcesses(async (stored) => {
+      await loading.pass();
+      return stored();
+    });
+    const before = watch(await there.handle(get("poems/stream")));
+    await vi.waitFor(() => expect(before.text).toBe("Roses "));
+    const answer = connect();
+    await loading.reached;
+    await before.leave();
+    await vi.advanceTimersByTimeAsync(100);
+    loading.open();
+    const after = (await answer).text();
+    gate.open();
+    await first.over;
+    expect(await Promise.race([after, vi.advanceTimersByTimeAsync(2_000).then(() => "")])).toContain("are red.");
+  });
+
+  test("that gets no answer, because the store is away, does not count as a viewer: nobody pays for the rest", async () => {
+    const { client, first, connect } = await twoProcesses(() => Promise.reject(new Error("away")));
+    expect((await connect()).status).toBe(503);
+    await first.leave();
+    await vi.advanceTimersByTimeAsync(15_000);
+    const isClosed = client.calls[0]?.closed.then(() => true);
+    expect(await Promise.race([isClosed, vi.advanceTimersByTimeAsync(1_000).then(() => false)])).toBe(true);
+  });
+});
+
+test("a start that another process has made meanwhile shows its reply, also before the provider has answered here", async () => {
+  const log = memoryLog();
+  const begin = log.begin.bind(log);
+  const late = new Gate();
+  vi.spyOn(log, "begin").mockImplementationOnce((head) => late.pass().then(() => begin(head)));
+  const silent: ClientWrapper = {
+    ...scriptedClient([]),
+    sendMessageStream: (_messages: unknown, { signal }: { readonly signal?: AbortSignal } = {}) =>
+      new Promise((_resolve, reject) => {
+        signal?.addEventListener("abort", () => reject(new SendError("aborted", "The run is over.")));
+      }),
+  } as ClientWrapper;
+  const here = createRelay({ ...rules, client: silent, log });
+  const there = createRelay({ ...rules, client: scriptedClient([{ text: "Hello" }]), log });
+  const run = runId();
+  const answer = here.handle(post({ run, messages }));
+  await late.reached;
+  expect(textOf(await read(await there.handle(post({ run, messages }))))).toBe("Hello");
+  await vi.advanceTimersByTimeAsync(4_000);
+  late.open();
+  const viewer = watch(await answer);
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(viewer.text).toBe("Hello");
+});
