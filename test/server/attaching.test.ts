@@ -60,6 +60,16 @@ describe("a page with its conversation", () => {
   });
 });
 
+test("a page that comes in the moment in which its process begins to end is sent to another one", async () => {
+  const { there, gate, first } = await twoProcesses((stored) => stored());
+  const before = watch(await there.handle(get("poems/stream")));
+  const drained = there.drain(1_000);
+  const answer = await there.handle(get("poems/stream"));
+  expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "1"]);
+  gate.open();
+  await Promise.all([before.over, drained, first.over]);
+});
+
 test("a start that another process has made meanwhile shows its reply, also before the provider has answered here", async () => {
   const log = memoryLog();
   const begin = log.begin.bind(log);

@@ -107,7 +107,7 @@ export class RunHost {
   async feed(id: string, caller: Caller, chat?: string): Promise<Feed> {
     const head = await this.head(id, caller, chat);
     const here = this.#runs.run(id) ?? this.#runs.follower(id);
-    if (here) return here.feed;
+    if (here && !here.feed.isElsewhere) return here.feed;
     if (this.#isDraining) throw ending();
     return this.#follow(head).feed;
   }
