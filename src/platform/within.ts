@@ -13,7 +13,16 @@ export function within<T>(outcome: Promise<T>, ms: number, late: () => Error): P
   if (ms > MAX_TIMER_MS) return outcome;
   return new Promise((resolve, reject) => {
     const end = startLimit(ms, () => reject(late()));
-    outcome.finally(end).then(resolve, reject);
+    outcome.then(
+      (value) => {
+        end();
+        resolve(value);
+      },
+      (error: unknown) => {
+        end();
+        reject(error);
+      },
+    );
   });
 }
 
