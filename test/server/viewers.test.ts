@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { LogWriter, ReplyLog } from "../../src/server/index.ts";
 import { createRelay, memoryLog } from "../../src/server/index.ts";
 import { Gate, scriptedClient } from "../../src/testing/index.ts";
+import { chunk, chunksClient, text } from "../support/chunks-client.ts";
 import { gapsIn, get, post, read, runId, textOf, watch } from "../support/relay.ts";
 
 const messages = [{ role: "user", content: "Hi" }];
@@ -246,6 +247,21 @@ describe("viewers", () => {
     const events = await read(await relay.handle(get(`${run}/stream`)));
     expect(events.map(({ type }) => type)).toEqual(["opened", "chunks", "complete"]);
     expect(textOf(events)).toBe("word ".repeat(500));
+  });
+
+  test("one that comes to another process gets it in one event as well, where a reply began again included", async () => {
+    const words = Array.from({ length: 600 }, (_, index) => `${index} `);
+    const client = chunksClient([
+      [...words.map(text), chunk("rewind", { length: 4, reasoningLength: 0 }), text("end")],
+    ]);
+    const log = memoryLog();
+    const run = runId();
+    await read(await createRelay({ client, authorize: "public", log }).handle(post({ run, messages })));
+    expect((await log.read(run, undefined, 1_000))?.entries.length).toBeGreaterThan(600);
+    const other = createRelay({ client, authorize: "public", log });
+    const events = await read(await other.handle(get(`${run}/stream`)));
+    expect(events.map(({ type }) => type)).toEqual(["opened", "chunks", "complete"]);
+    expect(textOf(events)).toBe(`${words.slice(0, -1).join("")}end`);
   });
 
   test("a long reply is kept as a snapshot and its rest, and shown without a gap", async () => {

@@ -162,6 +162,17 @@ export class Feed {
    * @param pieces the chunks of the entry as they came, before they were joined
    */
   append(entry: LogEntry, size: number = sizeOfEntry(entry), pieces?: readonly MessageChunk[]): void {
+    this.#add(entry, size, pieces);
+    this.#notify();
+  }
+
+  /** Appends entries at once: a reader that waits gets them in one event. */
+  appendAll(entries: readonly LogEntry[]): void {
+    for (const entry of entries) this.#add(entry, sizeOfEntry(entry), undefined);
+    this.#notify();
+  }
+
+  #add(entry: LogEntry, size: number, pieces: readonly MessageChunk[] | undefined): void {
     const last = this.#entries.at(-1);
     if (last?.entry.type === "chunks") last.frame = last.pieces = undefined;
     if (entry.type === "chunks") this.#bytes += size;
@@ -171,7 +182,6 @@ export class Feed {
       this.#start += this.#entries.length;
     }
     this.#entries.push({ entry, previous: last?.entry.id, bytes: this.#bytes, pieces, frame: undefined });
-    this.#notify();
   }
 
   /** The end of the run: nothing follows it. */

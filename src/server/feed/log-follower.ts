@@ -1,7 +1,7 @@
 /** A run that another process writes, read from its log for the viewers of this one. */
 
 import { type EntryId, positionOf } from "../log/entry-id.ts";
-import type { LogPage, ReplyLog, RunHead } from "../log/log.ts";
+import type { LogEntry, LogPage, ReplyLog, RunHead } from "../log/log.ts";
 import { expiredEnd, lostEnd } from "../log/lost-run.ts";
 import type { Feed } from "./feed.ts";
 
@@ -52,6 +52,11 @@ export class LogFollower {
   #isOver = false;
   #wake: (() => void) | undefined;
   #rang = false;
+  /**
+   * Entries of full pages: viewers get them with the rest of what the log has, at once. Some front ends cannot take
+   * back what they have shown.
+   */
+  #unshown: LogEntry[] = [];
   #pollMs = MIN_POLL_MS;
   #viewedUntil = 0;
   /** The time since which no process holds the lease. */
@@ -102,8 +107,7 @@ export class LogFollower {
       this.#rang = false;
       const page = await log.read(head.id, this.#last, PAGE_LENGTH);
       this.#awaySince = undefined;
-      if (!page) this.feed.finish(expiredEnd(head, this.feed.entries));
-      if (!page) this.#close();
+      if (!page) this.#expired();
       else if (now() >= this.#viewedUntil) this.#noteViewed();
       return page;
     } catch {
@@ -116,12 +120,20 @@ export class LogFollower {
     }
   }
 
+  #expired(): void {
+    this.feed.appendAll(this.#unshown.splice(0));
+    this.feed.finish(expiredEnd(this.head, this.feed.entries));
+    this.#close();
+  }
+
   /** Shows a page to the viewers. Resolves with whether the follower is over. */
   async #show({ entries, end, isOwned }: LogPage): Promise<boolean> {
     const { provider, model } = this.head;
+    this.#unshown.push(...entries);
+    if (entries.length === PAGE_LENGTH) return false;
+    this.feed.appendAll(this.#unshown.splice(0));
     // A run that has failed without an entry was refused: its viewers see the refusal, and no reply that opens.
     if (entries.length > 0 || end?.type !== "failed") this.feed.open(provider, model);
-    for (const entry of entries) this.feed.append(entry);
     if (entries.length > 0) this.#pollMs = MIN_POLL_MS;
     if (end) this.feed.finish(end);
     if (end) return true;
@@ -227,6 +239,6 @@ export class LogFollower {
   }
 
   get #last(): EntryId | undefined {
-    return this.feed.last?.id;
+    return (this.#unshown.at(-1) ?? this.feed.last)?.id;
   }
 }

@@ -8,7 +8,7 @@ export async function readAll(log: ReplyLog, head: RunHead, feed: Feed): Promise
   for (;;) {
     const page = await log.read(feed.run, feed.last?.id);
     if (!page) return undefined;
-    for (const entry of page.entries) feed.append(entry);
+    feed.appendAll(page.entries);
     // A run that has failed without an entry was refused: its reply has not opened.
     if (feed.last || page.end?.type === "complete") feed.open(head.provider, head.model);
     if (page.end) feed.finish(page.end);
@@ -21,6 +21,6 @@ export async function readOn(log: ReplyLog, feed: Feed): Promise<void> {
   for (;;) {
     const page = await log.read(feed.run, feed.last?.id);
     if (!page || page.entries.length === 0) return;
-    for (const entry of page.entries) feed.append(entry);
+    feed.appendAll(page.entries);
   }
 }
