@@ -146,7 +146,7 @@ class RelayServer {
   }
 
   async #perform(route: Exclude<Route, { readonly name: "inBody" | "preflight" }>, asked: Call): Promise<Answer> {
-    const call = { ...asked, caller: await answeredAs(route, asked, this.#settings.policy) };
+    const call = Object.assign({}, asked, { caller: await answeredAs(route, asked, this.#settings.policy) });
     switch (route.name) {
       case "answer":
         return answer(route.body);

@@ -86,7 +86,7 @@ function withCall(reply: ChatReply, call: Omit<ChatToolCall, "at">): ChatReply {
   return { ...reply, toolCalls: toolCalls.map((each) => (each === known ? { ...known, ...call } : each)) };
 }
 
-/** Returns a list with more behind it; the same one when there is no more. */
+/** Returns the list with more items at its end; without more, the list itself. */
 function joined<Item>(list: readonly Item[], more: readonly Item[]): readonly Item[] {
   return more[0] ? [...list, ...more] : list;
 }

@@ -198,15 +198,15 @@ export function policyOf(
   };
 }
 
-/** Half of a surrogate pair, which no address, file or database can hold. */
-const HALF_CHARACTER = /\p{Surrogate}/u;
-
-/** A caller without a name would share the runs of all others without one. */
+/**
+ * A caller without a name would share the runs of all others without one. No address, file or database can hold half a
+ * surrogate pair.
+ */
 function checked(authorize: Authorize): Policy["authorize"] {
   return async (request) => {
     const caller = await authorize(request.web());
     if (!caller || isResponse(caller)) return caller ?? undefined;
-    if (typeof caller.user === "string" && caller.user !== "" && !HALF_CHARACTER.test(caller.user)) return caller;
+    if (typeof caller.user === "string" && caller.user !== "" && caller.user.isWellFormed()) return caller;
     throw new TypeError(
       `\`authorize\` must return { user } with a non-empty string of whole characters, not ${receivedText(caller.user)}. Return undefined to refuse a request.`,
     );
