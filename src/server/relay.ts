@@ -186,7 +186,7 @@ class RelayServer {
     if (watches) return show(await this.#host.feed(start.run, caller), cursorOf(watches.after)); // never starts anything
     const run = await this.#host.start(start, caller, dialect.onBusy);
     if (run) await within(run.opened, headersWithinMs).catch(() => undefined);
-    if (!run || run.feed.isElsewhere) return show(await this.#host.feed(start.run, caller));
+    if (!run || run.feed.isElsewhere) return show(await this.#feedFor(start.run, call, start.chat));
     const { end, last } = run.feed;
     if (end?.type === "failed" && !last)
       return this.#refused(run.refusal ?? SendError.from(end.error), dialect, call.id);
@@ -208,21 +208,21 @@ class RelayServer {
     }
     if (known && !known.turn && route.idle) return answer(route.idle(known));
     // Behind the store: what fills the feed may leave with its last viewer.
-    const feed = run === undefined ? undefined : await this.#feedFor(run, named !== undefined, call, chat);
+    const found = run === undefined ? undefined : this.#feedFor(run, call, chat);
+    const feed = await (named === undefined ? found?.catch(ifUnknown) : found);
     if ((!feed || (!known && feed.end)) && route.idle) return answer(route.idle(known));
     return feed ? this.#show({ feed, chat: chat ?? feed.chat, after, encoder, history: known }, call) : nothing();
   }
 
   /**
-   * Resolves with the feed of a run. For one that has expired, with its end from the conversation, if the request names
-   * it; otherwise with `undefined`.
+   * Resolves with the feed of a run; for one that has expired, with its end from the conversation.
+   * @throws {Refusal} 404 when neither is there
    */
-  async #feedFor(run: string, isNamed: boolean, { caller }: Call, chat?: string): Promise<Feed | undefined> {
+  async #feedFor(run: string, { caller }: Call, chat?: string): Promise<Feed> {
     try {
       return await this.#host.feed(run, caller, chat);
     } catch (error) {
-      if (!(error instanceof Refusal && error.status === 404)) throw error;
-      if (!isNamed) return undefined;
+      ifUnknown(error);
       const recorded = chat !== undefined && (await this.#recorded(run, chat, caller));
       if (!recorded) throw error;
       return recorded;
@@ -266,7 +266,7 @@ class RelayServer {
     const head = latest && (await log.head(latest.run).catch(() => undefined));
     return {
       messages: exposedHistory(history, policy.expose),
-      ...(latest && { run: latest.run, messageId: head?.messageId ?? latest.run }),
+      ...(head && { run: head.id, messageId: head.messageId ?? head.id }),
       ...(turn && { turn: exposedHistory(turn.messages, policy.expose) }),
       ...(unanswered !== undefined && { unanswered }),
       ...(waiting && { waiting: waiting.map((call) => call.id) }),
@@ -341,6 +341,12 @@ function cursorOf(given: string | undefined): EntryId | undefined {
   if (given === undefined) return undefined;
   if (positionOf(given)) return given as EntryId;
   throw badRequest("`after` must be the id of an event.");
+}
+
+/** @throws every error but that something is unknown */
+function ifUnknown(error: unknown): undefined {
+  if (error instanceof Refusal && error.status === 404) return undefined;
+  throw error;
 }
 
 function nothing(): Response {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { AssistantMessage } from "../../src/index.ts";
 import { type LogEntry, memoryLog, type ReplyLog, type RunEnd, type RunHead } from "../../src/server/index.ts";
+import { isAnswered } from "../../src/server/log/lost-run.ts";
 
 function head(id: string, chat = `user/${id}`): RunHead {
   return { id, chat, owner: "user", startedAt: 0, provider: "scripted", model: "script" };
@@ -38,7 +39,30 @@ describe("a log in memory", () => {
     await ended(log, "second", 3_000);
     await ended(log, "third", 3_000);
     const kept = await Promise.all(["running", "first", "second", "third"].map((id) => log.read(id)));
-    expect(kept.map((page) => page !== undefined)).toEqual([true, false, true, true]);
+    expect(kept.map((page) => page?.entries.length)).toEqual([1, 0, 1, 1]);
+  });
+
+  test("keeps the ids and the ends of runs that made room, so that no reply is paid for twice", async () => {
+    let now = 0;
+    const log = memoryLog({ maxBytes: 1_000, keepMs: 1_000, now: () => now });
+    const ends: Readonly<Record<string, RunEnd>> = {
+      answered: END,
+      stopped: { type: "complete", message: { ...message, interrupted: true } },
+      failed: { type: "failed", error: { kind: "server", message: "Failed.", retryable: true, partial: message } },
+    };
+    for (const [id, end] of Object.entries(ends)) {
+      const writer = await log.begin(head(id));
+      await writer?.append([entry(1, "x".repeat(2_000))]);
+      await writer?.end(end);
+      expect(await log.begin(head(id))).toBeUndefined();
+      expect(await log.head(id)).toBeUndefined();
+      const page = await log.read(id);
+      expect(page).toMatchObject({ entries: [], isOwned: false, end: { type: "failed" } });
+      expect(page?.end && isAnswered(page.end)).toBe(id === "answered");
+      expect(JSON.stringify(page)).not.toContain("partial");
+    }
+    now = 1_000;
+    for (const id of Object.keys(ends)) expect(await log.begin(head(id))).toBeDefined();
   });
 
   test("refuses a run for which there is no room", async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
+import { MemoryStore } from "../../src/index.ts";
 import { createRelay, memoryLog, type RelayOptions } from "../../src/server/index.ts";
 import { Gate, scriptedClient } from "../../src/testing/index.ts";
 import { get, post, read, runId, textOf, watch } from "../support/relay.ts";
@@ -49,6 +50,33 @@ describe("a request that comes twice", () => {
     opens.open();
     const texts = await Promise.all(answers.map(async (answer) => textOf(await read(await answer))));
     expect(texts).toEqual(["one", "one"]);
+    expect(client.calls.length).toBe(1);
+  });
+
+  test("is not paid for again when the log had no room for the reply", async () => {
+    const client = scriptedClient(() => ({ text: "x".repeat(2_000) }));
+    const relay = createRelay({ client, authorize, log: memoryLog({ maxBytes: 1_000 }) });
+    const body = { run: runId(), messages };
+    expect(textOf(await read(await relay.handle(post(body))))).toHaveLength(2_000);
+    await vi.waitFor(async () => {
+      const again = await relay.handle(post(body));
+      await again.text();
+      expect(again.status).toBe(404);
+    });
+    expect(client.calls.length).toBe(1);
+  });
+
+  test("is not paid for again when the log had no room for it, and the conversation has it", async () => {
+    const client = scriptedClient(() => ({ text: "x".repeat(2_000) }));
+    const log = memoryLog({ maxBytes: 1_000 });
+    const relay = createRelay({ client, authorize, log, sessions: { store: new MemoryStore() } });
+    const body = { run: runId(), chat: "shop", message: "Hi" };
+    await read(await relay.handle(post(body)));
+    await vi.waitFor(async () => expect(await log.head(body.run)).toBeUndefined());
+    for (let times = 0; times < 3; times++) {
+      const end = (await read(await relay.handle(post(body)))).at(-1);
+      expect(end).toMatchObject({ type: "complete", message: { content: "x".repeat(2_000) } });
+    }
     expect(client.calls.length).toBe(1);
   });
 

@@ -2,7 +2,7 @@
 
 import { type EntryId, positionOf } from "../log/entry-id.ts";
 import type { LogEntry, LogPage, ReplyLog, RunHead } from "../log/log.ts";
-import { expiredEnd, lostEnd } from "../log/lost-run.ts";
+import { endWithText, expiredEnd, lostEnd } from "../log/lost-run.ts";
 import type { Feed } from "./feed.ts";
 
 /** The parts of a follower. */
@@ -135,7 +135,7 @@ export class LogFollower {
     // A run that has failed without an entry was refused: its viewers see the refusal, and no reply that opens.
     if (entries.length > 0 || end?.type !== "failed") this.feed.open(provider, model);
     if (entries.length > 0) this.#pollMs = MIN_POLL_MS;
-    if (end) this.feed.finish(end);
+    if (end) this.feed.finish(endWithText(end, this.head, this.feed.entries));
     if (end) return true;
     if (isOwned || entries.length > 0) {
       this.#unownedSince = undefined;

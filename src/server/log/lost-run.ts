@@ -8,6 +8,9 @@ import { messageSoFar } from "./message-so-far.ts";
 /** A place behind every entry: a page from there has the end alone. */
 export const BEHIND_ALL: EntryId = entryId({ attempt: 999_999_999, number: 0 });
 
+/** The code of the error in the place of a reply that the log has forgotten. */
+const FORGOTTEN = "runExpired";
+
 /** Returns the end of a run whose process has died, with what its log has of the reply. */
 export function lostEnd(head: RunHead, entries: readonly LogEntry[]): RunEnd {
   return truncatedEnd("The process that wrote the reply has ended.", "producerLost", head, entries);
@@ -15,7 +18,31 @@ export function lostEnd(head: RunHead, entries: readonly LogEntry[]): RunEnd {
 
 /** Returns the end of a run that its log has forgotten, for viewers that have seen a part of it. */
 export function expiredEnd(head: RunHead, entries: readonly LogEntry[]): RunEnd {
-  return truncatedEnd("The log no longer has this run.", "runExpired", head, entries);
+  return truncatedEnd("The log no longer has this run.", FORGOTTEN, head, entries);
+}
+
+/** Returns what stays of the end of a run when its reply is forgotten: how it ended, without any text. */
+export function forgottenEnd(end: RunEnd): RunEnd {
+  if (end.type === "failed") {
+    const { partial: _partial, ...error } = end.error;
+    return { type: "failed", error };
+  }
+  const { provider, model, interrupted } = end.message;
+  const facts = { provider, model, code: FORGOTTEN };
+  const kind = interrupted ? "aborted" : "truncated";
+  return { type: "failed", error: new SendError(kind, "The log no longer has this reply.", facts).toJSON() };
+}
+
+/** Returns whether a run has ended with a complete reply, also with one that is forgotten. */
+export function isAnswered(end: RunEnd): boolean {
+  if (end.type === "complete") return !end.message.interrupted;
+  return end.error.kind === "truncated" && end.error.code === FORGOTTEN;
+}
+
+/** Returns an end with the text that its viewers have seen, where it has none. */
+export function endWithText(end: RunEnd, head: RunHead, entries: readonly LogEntry[]): RunEnd {
+  if (end.type === "complete" || end.error.partial || entries.length === 0) return end;
+  return { type: "failed", error: { ...end.error, partial: messageSoFar(head, entries) } };
 }
 
 /** Ends a run whose writer is dead, from its log alone. */

@@ -5,12 +5,13 @@ import { unknownOption } from "../../contract/unknown-option.ts";
 import { compareIds } from "./entry-id.ts";
 import { sizeOfEntry, sizeOfMessage } from "./entry-size.ts";
 import type { ChatRun, LogEntry, LogWriter, ReplyLog, RunEnd, RunHead, WriterState } from "./log.ts";
+import { forgottenEnd } from "./lost-run.ts";
 
 /** The options of `memoryLog`. */
 export interface MemoryLogOptions {
   /**
-   * Maximum size of all runs, in bytes. Ended runs are removed to make room, the one that ended first before the
-   * others. A run that finds no room continues without a log.
+   * Maximum size of all runs, in bytes. Ended runs make room, the one that ended first before the others: their replies
+   * are forgotten, and their ids stay taken for `keepMs`. A run that finds no room continues without a log.
    * @default 67_108_864 (64 MiB)
    */
   readonly maxBytes?: number | undefined;
@@ -38,9 +39,12 @@ const MAX_RUN_MS = 86_400_000;
 
 const DEFAULT_LIMIT = 500;
 
+/** The ids of so many runs stay taken whose replies are forgotten. */
+const MAX_FORGOTTEN = 10_000;
+
 /** One run, as this log keeps it. */
 interface KeptRun {
-  readonly head: RunHead;
+  head: RunHead;
   readonly beganAt: number;
   readonly callbacks: Set<() => void>;
   /** The names of which it is, or was, the last run. */
@@ -55,6 +59,8 @@ interface KeptRun {
   viewedUntil: number;
   isToStop: boolean;
   ended: { readonly end: RunEnd; readonly at: number } | undefined;
+  /** The reply had to make room: a request that is repeated does not begin it again. */
+  isForgotten: boolean;
 }
 
 /**
@@ -81,6 +87,8 @@ class MemoryLog implements ReplyLog {
   readonly #chats = new Map<string, ChatRun>();
   /** The runs that have ended, in the order of their ends. */
   readonly #ended = new Set<KeptRun>();
+  /** Those whose replies are forgotten, in the same order. */
+  readonly #forgotten = new Set<KeptRun>();
   #bytes = 0;
 
   constructor({ maxBytes = 67_108_864, keepMs = 600_000, leaseMs = 15_000, now = Date.now }: MemoryLogOptions) {
@@ -113,6 +121,7 @@ class MemoryLog implements ReplyLog {
       viewedUntil: 0,
       isToStop: false,
       ended: undefined,
+      isForgotten: false,
     };
     this.#bytes += bytes;
     this.#runs.set(head.id, run);
@@ -128,7 +137,8 @@ class MemoryLog implements ReplyLog {
   }
 
   async head(id: string): Promise<RunHead | undefined> {
-    return this.#get(id)?.head;
+    const run = this.#get(id);
+    return run?.isForgotten ? undefined : run?.head;
   }
 
   async read(id: string, after?: LogEntry["id"], limit: number = DEFAULT_LIMIT): ReturnType<ReplyLog["read"]> {
@@ -167,8 +177,10 @@ class MemoryLog implements ReplyLog {
   async setLatestRun(chat: string, next: ChatRun): Promise<boolean> {
     const latest = this.#latestRun(chat);
     if (latest && latest.number >= next.number) return false;
+    const run = this.#get(next.run);
+    if (!run) return true; // one for which there was no room: nothing would remove its name
     this.#chats.set(chat, next);
-    this.#get(next.run)?.chats.add(chat);
+    run.chats.add(chat);
     return true;
   }
 
@@ -264,17 +276,34 @@ class MemoryLog implements ReplyLog {
 
   /** Removes the runs that have expired. Those that have ended are in the order of their ends. */
   #sweep(): void {
-    for (const run of this.#ended) {
-      if (!this.#isExpired(run)) break;
-      this.#remove(run);
+    for (const runs of [this.#ended, this.#forgotten]) {
+      for (const run of runs) {
+        if (!this.#isExpired(run)) break;
+        this.#remove(run);
+      }
     }
   }
 
   #makeRoom(bytes: number): void {
     for (const run of this.#ended) {
       if (this.#bytes + bytes <= this.#maxBytes) return;
-      this.#remove(run);
+      this.#forget(run);
     }
+  }
+
+  /** Forgets the reply of a run that has ended. */
+  #forget(run: KeptRun): void {
+    const { id, chat, owner, startedAt, provider, model } = run.head;
+    run.head = { id, chat, owner, startedAt, provider, model };
+    run.isForgotten = true;
+    run.entries = [];
+    if (run.ended) run.ended = { ...run.ended, end: forgottenEnd(run.ended.end) };
+    this.#count(run, -run.bytes);
+    this.#ended.delete(run);
+    this.#forgotten.add(run);
+    for (const notify of run.callbacks) notify();
+    const [first] = this.#forgotten;
+    if (first && this.#forgotten.size > MAX_FORGOTTEN) this.#remove(first);
   }
 
   #remove(run: KeptRun): void {
@@ -282,6 +311,7 @@ class MemoryLog implements ReplyLog {
     this.#bytes -= run.bytes;
     this.#runs.delete(id);
     this.#ended.delete(run);
+    this.#forgotten.delete(run);
     for (const chat of run.chats) if (this.#chats.get(chat)?.run === id) this.#chats.delete(chat);
     for (const notify of run.callbacks) notify();
   }

@@ -9,7 +9,7 @@ import { readAll } from "../feed/log-pages.ts";
 import { Viewer, type ViewerParts } from "../feed/viewer.ts";
 import type { ChatRun, LogWriter, ReplyLog, RunEnd, RunHead } from "../log/log.ts";
 import { within } from "../log/log-deadline.ts";
-import { BEHIND_ALL } from "../log/lost-run.ts";
+import { BEHIND_ALL, isAnswered } from "../log/lost-run.ts";
 import type { Caller } from "../policy/policy-options.ts";
 import type { RelaySettings } from "../relay-options.ts";
 import { type Signer, signerOf } from "../request/signature.ts";
@@ -89,8 +89,7 @@ export class RunHost {
     for (let number = 1; ; number++) {
       const run = number === 1 ? id : `${id}-${number}`;
       const end = this.#runs.run(run)?.feed.end ?? (await this.#endIn(run));
-      const isComplete = end?.type === "complete" && !end.message.interrupted;
-      if (!end || (repeats === "complete" && isComplete)) return run;
+      if (!end || (repeats === "complete" && isAnswered(end))) return run;
     }
   }
 
