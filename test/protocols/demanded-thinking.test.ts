@@ -1,8 +1,15 @@
 /** Servers that demand the thinking of earlier replies get it, by preset, address or model; others never see it. */
 
-import { CompatibleClient, type CompatiblePreset, type Message, type MessageChunk } from "cloudllm";
+import {
+  ClaudeClient,
+  CompatibleClient,
+  type CompatiblePreset,
+  type Message,
+  type MessageChunk,
+  type SendOptions,
+} from "cloudllm";
 import { chatCompletions } from "cloudllm/protocols";
-import { expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { events } from "../support/sent-requests.ts";
 
 type Field = "reasoning_content" | "reasoning" | "reasoning_text";
@@ -108,4 +115,75 @@ test("the first token waits for no rule about thinking", () => {
   createDecoder(facts).push({ choices: [{ index: 0, delta: { content: "Hi" } }] }, "", chunks);
   expect(chunks).toMatchObject([{ type: "text", content: "Hi" }]);
   expect(reasoningReplay).not.toHaveBeenCalled();
+});
+
+describe("over Anthropic Messages", () => {
+  const DEEPSEEK = "https://api.deepseek.com/anthropic";
+  const EMPTY = { type: "thinking", thinking: "" };
+  const call = { type: "tool_use", id: "t", name: "w", input: {} };
+  const HISTORY: readonly Message[] = [
+    { role: "user", content: "hi" },
+    { role: "assistant", content: "I look.", toolCalls: [{ id: "t", name: "w", arguments: {} }] },
+    { role: "tool", toolCallId: "t", content: "sun" },
+    { role: "assistant", content: "Sunny." },
+    { role: "user", content: "And now?" },
+  ];
+
+  /** The blocks of the model's turns in a conversation that another model began. */
+  async function turnsAt(baseUrl: string, model: string, options: SendOptions = {}, history = HISTORY) {
+    const bodies: { messages: { role: string; content: object[] }[] }[] = [];
+    const fetch: typeof globalThis.fetch = async (_url, init) => {
+      bodies.push(JSON.parse(String(init?.body)));
+      return Response.json({ content: [{ type: "text", text: "ok" }], stop_reason: "end_turn" });
+    };
+    await new ClaudeClient({ apiKey: "k", baseUrl, model, fetch }).sendMessage(history, options);
+    return bodies[0]?.messages.filter(({ role }) => role === "assistant").map(({ content }) => content);
+  }
+
+  test.each<[string, string, string, SendOptions | undefined, boolean]>([
+    ["DeepSeek", DEEPSEEK, "mine", undefined, true],
+    ["DeepSeek V4 behind a proxy", "http://proxy.local", "deepseek-v4-pro", undefined, true],
+    ["MiMo", "https://api.xiaomimimo.com/anthropic", "mimo-v2-pro", undefined, true],
+    ["with a level", DEEPSEEK, "deepseek-v4-pro", { reasoning: "high" }, true],
+    ["not where thinking is off", DEEPSEEK, "deepseek-v4-pro", { reasoning: "none" }, false],
+    [
+      "nor by the caller's own word",
+      DEEPSEEK,
+      "deepseek-v4-pro",
+      { providerOptions: { thinking: { type: "disabled" } } },
+      false,
+    ],
+    ["nor older models", DEEPSEEK, "deepseek-reasoner", undefined, false],
+    ["nor Claude", "https://api.anthropic.com", "claude-sonnet-4-5", undefined, false],
+    ["nor Kimi, which takes calls without", "https://api.moonshot.ai/anthropic", "kimi-k3", undefined, false],
+  ])("a call of another model is not refused for its missing thinking: %s", async (_who, url, model, options, due) => {
+    const said = { type: "text", text: "I look." };
+    expect(await turnsAt(url, model, options)).toEqual([
+      due ? [EMPTY, said, call] : [said, call],
+      [{ type: "text", text: "Sunny." }],
+    ]);
+  });
+
+  test("a call behind thinking that came signed and empty goes back with that", async () => {
+    const block = { type: "thinking", thinking: "", signature: "4f1d" };
+    const replay = {
+      provider: "anthropic",
+      protocol: "anthropic-messages",
+      model: "deepseek-v4-pro",
+      origin: "https://api.deepseek.com",
+      data: { blocks: [block, call] },
+    };
+    const reply: Message = {
+      role: "assistant",
+      content: "",
+      toolCalls: [{ id: "t", name: "w", arguments: {} }],
+      replay,
+    };
+    const history: Message[] = [
+      { role: "user", content: "hi" },
+      reply,
+      { role: "tool", toolCallId: "t", content: "s" },
+    ];
+    expect(await turnsAt(DEEPSEEK, "deepseek-v4-pro", {}, history)).toEqual([[block, call]]);
+  });
 });

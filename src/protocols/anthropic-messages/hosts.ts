@@ -26,3 +26,17 @@ const UNSIGNED_MODEL = /kimi|deepseek|minimax|\bglm-?\d|\bmimo-/i;
 export function thinksUnsigned(model: string, address: string): boolean {
   return UNSIGNED_ADDRESS.test(address) || UNSIGNED_MODEL.test(model);
 }
+
+const DEMANDING_ADDRESS = /\.(deepseek\.com|xiaomimimo\.com)$/;
+const DEMANDING_MODEL = /deepseek-v\d|\bmimo-/i;
+/** Older models of theirs, which do not demand it. */
+const UNDEMANDING = /chat|reasoner|r1|v3/i;
+
+/**
+ * Returns whether the server refuses calls without thinking before them, even where there was none. It takes empty
+ * thinking.
+ * @see https://api-docs.deepseek.com/guides/thinking_mode
+ */
+export function demandsThinking(model: string, address: string): boolean {
+  return (DEMANDING_ADDRESS.test(address) || DEMANDING_MODEL.test(model)) && !UNDEMANDING.test(model);
+}

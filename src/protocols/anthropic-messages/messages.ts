@@ -22,7 +22,7 @@ import {
 } from "../common/tool-call-history.ts";
 import { ANTHROPIC_NAMES } from "../common/tool-call-ids.ts";
 import type { Endpoint, RequestContext } from "../protocol.ts";
-import { shareSignatures, thinksUnsigned } from "./hosts.ts";
+import { demandsThinking, shareSignatures, thinksUnsigned } from "./hosts.ts";
 
 /** The protocol's name in `Replay.protocol`. */
 export const ANTHROPIC_MESSAGES = "anthropic-messages";
@@ -42,13 +42,36 @@ export interface WireTurn {
 }
 
 /** Returns the messages as blocks, without system messages and empty messages. */
-export function piecesOf(given: readonly Message[], calls: HistoryCalls, context: RequestContext): readonly Piece[] {
-  const messages = withMovedMedia(given, {
+export function piecesOf(
+  conversation: readonly Message[],
+  calls: HistoryCalls,
+  context: RequestContext,
+): readonly Piece[] {
+  const messages = withMovedMedia(conversation, {
     carries: () => false,
     takes: ({ mediaType, fileId }) => IMAGES.includes(mediaType) && fileId === undefined,
   });
-  const pieces = messages.map((message, index) => pieceOf(message, index, calls, context));
+  const given = messages.map((message, index) => pieceOf(message, index, calls, context));
+  const pieces = thinksOnDemand(context) ? given.map(withThinking) : given;
   return withTrimmedPrefill(withoutOpenTools(pieces).filter(({ blocks }) => blocks.length > 0));
+}
+
+/** Returns whether the requested server demands thinking in earlier replies, as it does while its model thinks. */
+function thinksOnDemand({ endpoint, options }: RequestContext): boolean {
+  const own = options.providerOptions?.thinking;
+  const isOff = isJsonObject(own) ? own.type === "disabled" : options.reasoning === "none";
+  return !isOff && demandsThinking(endpoint.model, originOf(endpoint.baseUrl));
+}
+
+/** Returns the message with empty thinking, if it has calls and another model wrote it, or none was thought. */
+function withThinking(piece: Piece): Piece {
+  const { blocks } = piece;
+  const isUnthought = blocks.some(({ type }) => type === "tool_use") && !blocks.some(isThinking);
+  return isUnthought ? { ...piece, blocks: [{ type: "thinking", thinking: "" }, ...blocks] } : piece;
+}
+
+function isThinking({ type }: Block): boolean {
+  return type === "thinking" || type === "redacted_thinking";
 }
 
 function pieceOf(message: Message, index: number, calls: HistoryCalls, context: RequestContext): Piece {
