@@ -126,6 +126,8 @@ describe("a model's name decides its family", () => {
 });
 
 describe("reasoning is asked for in each model's way", () => {
+  const OFF = { thinking: { type: "disabled" } };
+
   test.each<[string, string, SendOptions, object]>([
     ["a budget by level", SONNET, { reasoning: "low" }, { thinking: { type: "enabled", budget_tokens: 4_096 } }],
     ["a greater one", SONNET, { reasoning: "high" }, { thinking: { type: "enabled", budget_tokens: 32_768 } }],
@@ -149,8 +151,9 @@ describe("reasoning is asked for in each model's way", () => {
       { reasoning: { maxTokens: 1_024 } },
       { thinking: { type: "enabled" } },
     ],
-    ["off where it is on", "claude-opus-5", { reasoning: "none" }, { thinking: { type: "disabled" } }],
-    ["off at a newer one", "claude-haiku-5-5", { reasoning: "none" }, { thinking: { type: "disabled" } }],
+    ["off where it is on", "claude-opus-5", { reasoning: "none" }, OFF],
+    ["off at models of other vendors, which think by default", "deepseek-v4-pro", { reasoning: "none" }, OFF],
+    ["off at a newer one", "claude-haiku-5-5", { reasoning: "none" }, OFF],
     ["off between tools only", "claude-sonnet-5-5", { reasoning: "none" }, { thinking: { type: "between_tools" } }],
     ["beyond high", "claude-opus-4-7", { reasoning: "xhigh" }, { output_config: { effort: "xhigh" } }],
     ["as much as there is", "claude-sonnet-5", { reasoning: "max" }, { output_config: { effort: "max" } }],

@@ -34,7 +34,8 @@ const UNKNOWN: ClaudeCapabilities = {
   maxOutputTokens: 8_192,
   thinking: "budget",
   thinksByDefault: false,
-  stopsThinking: "byOmission",
+  // Most of these models think by default.
+  stopsThinking: "disabled",
   efforts: [],
   bindsThinking: false,
   takesSampling: true,
