@@ -8,13 +8,13 @@ import { bundledSize } from "../support/bundled-size.ts";
 const BUILT = fileURLToPath(new URL("../../dist/index.js", import.meta.url));
 
 /**
- * In kB: all in one file, and the files before the first call where the bundler splits. Measured: 78.9 and 59.5, 72.6
- * and 60.1, 77.8 and 58.0, 77.3 and 57.4.
+ * In kB: all in one file, and the files before the first call where the bundler splits. Measured: 79.0 and 59.7, 72.5
+ * and 60.5, 77.9 and 58.3, 77.3 and 57.5.
  */
 const LIMITS = [
-  ["OpenAIClient", 79.6, 59.8],
-  ["CompatibleClient", 73.1, 60.3],
-  ["ClaudeClient", 78.2, 58.1],
+  ["OpenAIClient", 79.6, 59.9],
+  ["CompatibleClient", 73.1, 60.8],
+  ["ClaudeClient", 78.2, 58.5],
   ["GeminiClient", 77.8, 57.6],
 ] as const;
 

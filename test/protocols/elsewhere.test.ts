@@ -25,8 +25,11 @@ const reasoning = { type: "reasoning", id: "rs_1", summary: [], encrypted_conten
 const call = { type: "function_call", id: "fc_1", call_id: "c1", name: "w", arguments: "{}", status: "completed" };
 const search = { type: "web_search_call", id: "ws_1", status: "completed", action: { type: "search", query: "q" } };
 
+/** An id in which LiteLLM keeps Gemini's signature. */
+const SIGNED_ID = `call_1__thought__${"+/".repeat(30)}SECRET==`;
+
 /** Each with what only its writer can read marked as SECRET. */
-const REPLIES: readonly [string, ClientName, string, string][] = [
+const REPLIES: readonly (readonly [string, ClientName, string, string])[] = [
   ["OpenAI's encrypted thinking", "openai", "gpt-5.4", responses(reasoning, search, reasoning, call)],
   ["xAI's encrypted thinking", "grok", "grok-4.6", responses(reasoning, call)],
   [
@@ -52,6 +55,49 @@ const REPLIES: readonly [string, ClientName, string, string][] = [
     "openrouter",
     "anthropic/claude-opus-5",
     chat({ reasoning_details: [{ type: "reasoning.encrypted", index: 0, data: "SECRET" }] }, { tool_calls: [CALL] }),
+  ],
+  [
+    "Claude's signed thinking behind LiteLLM",
+    "compatible",
+    "claude-sonnet-4-5",
+    chat(
+      { reasoning_content: "h", thinking_blocks: [{ type: "thinking", thinking: "h", signature: null }] },
+      { reasoning_content: "m", thinking_blocks: [{ type: "thinking", thinking: "m" }] },
+      { reasoning_content: "", thinking_blocks: [{ type: "thinking", thinking: "", signature: "SECRET" }] },
+      { tool_calls: [CALL] },
+    ),
+  ],
+  ...[
+    { provider_specific_fields: { thought_signature: "SECRET" } },
+    { function: { ...CALL.function, provider_specific_fields: { thought_signature: "SECRET" } } },
+    { thought_signature: "SECRET" },
+    { id: SIGNED_ID },
+  ].map(
+    (fields) =>
+      [
+        `Gemini's signatures behind a gateway, in ${Object.keys(fields)}`,
+        "compatible",
+        "gemini-3.5-flash",
+        chat({ tool_calls: [{ ...CALL, ...fields }] }),
+      ] as const,
+  ),
+  [
+    "Gemini's signatures behind LiteLLM's Responses",
+    "openai",
+    "gemini-3.5-flash",
+    responses({ ...call, call_id: SIGNED_ID }),
+  ],
+  [
+    "Gemini's signatures behind LiteLLM's Messages",
+    "claude",
+    "gemini-3.5-flash",
+    events(
+      { type: "message_start", message: { id: "m" } },
+      { type: "content_block_start", index: 0, content_block: { type: "tool_use", id: SIGNED_ID, name: "w" } },
+      { type: "content_block_stop", index: 0 },
+      { type: "message_delta", delta: { stop_reason: "tool_use" } },
+      { type: "message_stop" },
+    ),
   ],
 ];
 
@@ -81,7 +127,7 @@ describe.each(REPLIES)("%s", (_what, client, model, reply) => {
     const account = await body(writer, client, model, loop(message), { apiKey: "another-key-9" });
     for (const sent of [other, account]) {
       expect(sent).not.toContain("SECRET");
-      for (const gone of ["rs_1", "ws_1", "toolCall", "toolResponse", "reasoning_details"])
+      for (const gone of ["rs_1", "ws_1", "toolCall", "toolResponse", "reasoning_details", "thinking_blocks"])
         expect(sent).not.toContain(gone);
       expect(sent).toMatch(/"name":"w"/);
       expect(sent).toContain("seen");
@@ -110,6 +156,48 @@ describe.each(REPLIES)("%s", (_what, client, model, reply) => {
     const message = await writer.replied(client, model, reply, before);
     expect(await body(writer, client, model, loop(message), after)).toContain("SECRET");
   });
+});
+
+test("Claude's thinking behind LiteLLM goes back as the blocks that Claude signed, and only those", async () => {
+  const pieces = [
+    { type: "redacted_thinking", data: "R" },
+    { type: "thinking", thinking: "a" },
+    { type: "thinking", thinking: "b" },
+    { type: "thinking", thinking: "", signature: "1" },
+    { type: "thinking", thinking: "c", signature: "" },
+    { type: "thinking", thinking: "c", signature: "2" },
+    { type: "thinking", thinking: "never signed" },
+  ];
+  const wire = chat(...pieces.map((piece) => ({ thinking_blocks: [piece] })), { tool_calls: [CALL] });
+  const message = await writer.replied("compatible", "claude-sonnet-4-5", wire);
+  expect(message.reasoning).toContain("abc");
+  const sent = await body(writer, "compatible", "claude-sonnet-4-5", [message, answer("c1")]);
+  expect(JSON.parse(sent).messages[1].thinking_blocks).toEqual([
+    { type: "redacted_thinking", data: "R" },
+    { type: "thinking", thinking: "ab", signature: "1" },
+    { type: "thinking", thinking: "c", signature: "2" },
+  ]);
+  expect(await body(writer, "compatible", "claude-opus-5", [message, answer("c1")])).not.toContain("thinking_blocks");
+});
+
+test.each<[string, boolean]>([
+  ["kimi-k2.5", true],
+  ["claude-sonnet-4-5", false], // behind a gateway, which may send the next request to Claude
+])("%s gets the numbers of its calls back as it wrote them: %s", async (model, isKept) => {
+  const id = "functions.w:0";
+  const wire = events(
+    { type: "message_start", message: { id: "m" } },
+    { type: "content_block_start", index: 0, content_block: { type: "tool_use", id, name: "w" } },
+    { type: "content_block_stop", index: 0 },
+    { type: "message_delta", delta: { stop_reason: "tool_use" } },
+    { type: "message_stop" },
+  );
+  const message = await writer.replied("claude", model, wire);
+  const { messages } = JSON.parse(await body(writer, "claude", model, [message, answer(id)]));
+  const sent = isKept ? id : "functions_w_0";
+  expect(messages[1].content).toEqual([{ type: "tool_use", id: sent, name: "w", input: {} }]);
+  expect(messages[2].content).toEqual([{ type: "tool_result", tool_use_id: sent, content: "seen" }]);
+  expect(await body(elsewhere, "claude", model, [message, answer(id)])).toContain("functions_w_0");
 });
 
 test("who wrote a reply is noted without the key", async () => {

@@ -28,6 +28,15 @@ describe("parts of the content", () => {
       { content: "Hi", reasoning: "hm?", finishReason: "stop" },
     ],
     [
+      "thinking in summaries, as at Databricks",
+      [
+        { type: "reasoning", summary: [{ type: "summary_text", text: "hm", signature: "" }] },
+        { type: "reasoning", summary: [{ type: "summary_text", text: "", signature: "s" }] },
+        { type: "text", text: "Hi" },
+      ],
+      { content: "Hi", reasoning: "hm", finishReason: "stop" },
+    ],
+    [
       "a part of another kind",
       [
         { type: "reference", reference_ids: [1] },

@@ -14,6 +14,11 @@ export function shareSignatures(one: string | undefined, two: string): boolean {
   return one !== undefined && CLOUDS.test(one) && CLOUDS.test(two);
 }
 
+/** Returns whether Claude itself answers at the address. */
+export function isClaudes(address: string): boolean {
+  return CLOUDS.test(address);
+}
+
 /** Vendors whose thinking is unsigned and must still go back, by address or by the names of their models. */
 const UNSIGNED_ADDRESS =
   /\.(moonshot\.(ai|cn)|kimi\.com|deepseek\.com|minimaxi?\.(io|com|chat)|bigmodel\.cn|xiaomimimo\.com)$|\bz\.ai$/;

@@ -13,16 +13,10 @@ import { isUnedited, originOf, ownReplayOf } from "../common/replay.ts";
 import type { Piece } from "../common/thinking-binding.ts";
 import { placeIn, type ThinkingPlace } from "../common/thinking-place.ts";
 import { argumentsObject, rawArgumentsOf } from "../common/tool-call-arguments.ts";
-import {
-  type CallRules,
-  callsById,
-  type HistoryCalls,
-  historyCalls,
-  type SentCall,
-} from "../common/tool-call-history.ts";
-import { ANTHROPIC_NAMES } from "../common/tool-call-ids.ts";
+import { callsById, type HistoryCalls, historyCalls, type SentCall } from "../common/tool-call-history.ts";
+import { ANTHROPIC_NAMES, holdsSignature, shortCallId } from "../common/tool-call-ids.ts";
 import type { Endpoint, RequestContext } from "../protocol.ts";
-import { demandsThinking, shareSignatures, thinksUnsigned } from "./hosts.ts";
+import { demandsThinking, isClaudes, shareSignatures, thinksUnsigned } from "./hosts.ts";
 
 /** The protocol's name in `Replay.protocol`. */
 export const ANTHROPIC_MESSAGES = "anthropic-messages";
@@ -154,12 +148,30 @@ export function isPaused(messages: readonly Message[], pieces: readonly Piece[])
   return pieces.at(-1)?.blocks.some((block) => isProviderCall(block) || block.type === "compaction") ?? false;
 }
 
-/** Other providers' ids may hold characters that this one refuses. */
-const CALL_RULES: CallRules = { names: ANTHROPIC_NAMES, legalId: (id) => id.replace(/[^\w-]/g, "_") };
-
 /** Returns the calls of the conversation as this provider takes them. */
-export function callsOf(messages: readonly Message[], tools: readonly Tool[] | undefined): HistoryCalls {
-  return historyCalls(messages, tools, CALL_RULES);
+export function callsOf(
+  messages: readonly Message[],
+  tools: readonly Tool[] | undefined,
+  endpoint: Endpoint,
+): HistoryCalls {
+  return historyCalls(messages, tools, {
+    names: ANTHROPIC_NAMES,
+    // Other providers' ids may hold characters that Claude refuses.
+    legalId: (id) => (holdsSignature(id) ? shortCallId(id, 0) : id.replace(/[^\w-]/g, "_")),
+    keepsId: (id, turn) => isOwnId(id, turn, endpoint),
+  });
+}
+
+/**
+ * Returns whether an id is of this server and this model, which takes it back with any characters, and may read it:
+ * LiteLLM keeps signatures in ids, and Kimi numbers its calls there. A gateway may also send the next request of a
+ * model called Claude to Claude itself.
+ */
+function isOwnId(id: string, turn: AssistantTurn, endpoint: Endpoint): boolean {
+  const { model, baseUrl } = endpoint;
+  const own = ownReplayOf<AnthropicReplay>(turn, endpoint, ANTHROPIC_MESSAGES);
+  if (!own?.isFromHere || own.model !== model || isClaudes(originOf(baseUrl))) return false;
+  return holdsSignature(id) ? own.isFromAccount : !/claude/.test(model);
 }
 
 function userBlocks({ content }: UserMessage, { endpoint }: RequestContext): readonly Block[] {

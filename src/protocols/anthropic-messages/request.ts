@@ -34,7 +34,7 @@ export function buildAnthropicRequest(
   const context = requestContext(options, endpoint, { capabilities });
   const { providerOptions } = options;
   const system = messages.flatMap((message) => (message.role === "system" ? textBlocks(message.content) : []));
-  const calls = callsOf(messages, options.tools);
+  const calls = callsOf(messages, options.tools, endpoint);
   const tools = toolsOf(context, messages, calls);
   if (options.seed !== undefined) context.unsupported("`seed`");
   const maxTokens = options.maxOutputTokens ?? capabilities.maxOutputTokens;

@@ -7,6 +7,7 @@
 import type { MessageChunk } from "../../contract/chunk.ts";
 import { SendError } from "../../contract/errors.ts";
 import { exactJson } from "../../platform/exact-json.ts";
+import { isJsonObject, type JsonObject } from "../../platform/json-object.ts";
 import { TextBuffer } from "../../platform/text-buffer.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
 import { errorOf, isError, isForeignError } from "../common/error-kinds.ts";
@@ -14,7 +15,7 @@ import { brokenOffError, finishReasonOf, laterReason } from "../common/finish-re
 import { addLogprobs } from "../common/logprobs.ts";
 import { mediaIn } from "../common/media-decoding.ts";
 import { isOneText, isRestored, lostTextError } from "../common/text-comparison.ts";
-import { madeUpCallId } from "../common/tool-call-ids.ts";
+import { holdsSignature, madeUpCallId } from "../common/tool-call-ids.ts";
 import { ToolCallTracker } from "../common/tool-call-tracker.ts";
 import { laterUsage } from "../common/usage-counts.ts";
 import { firstAnswer, idIn, indexIn, listIn, nameIn, objectIn, textIn } from "../common/wire-values.ts";
@@ -198,8 +199,14 @@ export class ChatDecoder implements Decoder {
   }
 
   #readDelta(delta: WireDelta, chunks: MessageChunk[]): void {
-    // Most deltas hold no thinking. Four reads by name are cheaper than a loop over names.
-    if (delta.reasoning_content || delta.reasoning || delta.reasoning_text || delta.reasoning_details)
+    // Most deltas hold no thinking. Five reads by name are cheaper than a loop over names.
+    if (
+      delta.reasoning_content ||
+      delta.reasoning ||
+      delta.reasoning_text ||
+      delta.reasoning_details ||
+      delta.thinking_blocks
+    )
       this.#readReasoning(delta, chunks);
     const { content } = delta;
     if (typeof content === "string") {
@@ -237,6 +244,14 @@ export class ChatDecoder implements Decoder {
         detailed += textIn(detail.text ?? detail.summary);
       }
     }
+    if (delta.thinking_blocks) {
+      for (const item of listIn(delta.thinking_blocks)) {
+        const block = objectIn(item);
+        if (!block) continue;
+        this.#replay.addBlock(block);
+        detailed += textIn(block.thinking);
+      }
+    }
     for (const field of REASONING_FIELDS) {
       const text = delta[field];
       if (typeof text === "string" && text !== "") return this.#addReasoning(text, field, chunks);
@@ -247,7 +262,7 @@ export class ChatDecoder implements Decoder {
   #readPart(part: WirePart, chunks: MessageChunk[]): void {
     this.#replay.addPart(part);
     if (part.type === "thinking" || part.type === "reasoning") {
-      const thinking = part.thinking ?? part.text;
+      const thinking = part.thinking ?? part.text ?? part.summary;
       const text =
         typeof thinking === "string"
           ? thinking
@@ -318,7 +333,8 @@ export class ChatDecoder implements Decoder {
       isComplete,
     );
     if (id === "") return;
-    if (call.extra_content) this.#replay.addCallFields(id, { extra_content: call.extra_content });
+    const signed = signatureOf(call, id);
+    if (signed) this.#replay.addCallFields(id, signed);
     if (custom) this.#replay.addCallFields(id, { type: "custom" });
   }
 
@@ -326,6 +342,17 @@ export class ChatDecoder implements Decoder {
     this.#citations ??= new ChatCitations(this.#text.toString());
     this.#citations.read(annotation, chunks);
   }
+}
+
+/** Returns the fields that sign a call; empty ones where its id does so; `undefined` where nothing does. */
+function signatureOf(call: WireToolCall, id: string): JsonObject | undefined {
+  const { extra_content, thought_signature } = call;
+  if (extra_content) return { extra_content };
+  if (typeof thought_signature === "string") return { thought_signature };
+  const specific = call.provider_specific_fields ?? call.function?.provider_specific_fields;
+  if (isJsonObject(specific) && typeof specific.thought_signature === "string")
+    return { provider_specific_fields: specific };
+  return holdsSignature(id) ? {} : undefined;
 }
 
 /** Returns the text of a message, which is a string or parts. */

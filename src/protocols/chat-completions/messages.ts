@@ -10,7 +10,7 @@ import { wellFormed, withoutBlankText } from "../common/message-text.ts";
 import { originOf, ownReplayOf } from "../common/replay.ts";
 import { argumentsJson } from "../common/tool-call-arguments.ts";
 import { type HistoryCalls, historyCalls, type SentCall } from "../common/tool-call-history.ts";
-import { callIdOf, OPENAI_NAMES, shortCallId } from "../common/tool-call-ids.ts";
+import { callIdOf, holdsSignature, OPENAI_NAMES, shortCallId } from "../common/tool-call-ids.ts";
 import { meaningOf } from "../common/wire-values.ts";
 import type { ChatContext } from "./context.ts";
 import type { ChatDialect, InputKind } from "./dialects.ts";
@@ -52,6 +52,8 @@ function wiredTurns(
   const calls = historyCalls(messages, context.options.tools, {
     names: OPENAI_NAMES,
     legalId: (id) => wireCallId(id, dialect),
+    keepsId: (id, turn) =>
+      holdsSignature(id) && ownReplayOf<ChatReplay>(turn, endpoint, PROTOCOL_NAME)?.isFromAccount === true,
   });
   return messages.flatMap((message, at) => {
     const sent = wireMessages(message, at, calls, at > lastWords, context);
@@ -99,7 +101,7 @@ function assistantMessage(
   // Nearly every server refuses a turn with neither text nor calls.
   if (turn.content === "" && calls.length === 0 && images.length === 0) return [];
   const own = ownReplayOf<ChatReplay>(turn, endpoint, PROTOCOL_NAME);
-  const { details, reasoning, parts, callFields }: ChatReplay = own?.data ?? {};
+  const { details, blocks, reasoning, parts, callFields }: ChatReplay = own?.data ?? {};
   // Signed and encrypted thinking is valid only for the model that wrote it.
   const isSameModel = own?.isFromHere === true && (own.model ?? model) === model;
   const rule = dialect.reasoningReplay?.(model, originOf(endpoint.baseUrl));
@@ -113,7 +115,11 @@ function assistantMessage(
       content: keepsParts ? written : turn.content === "" && images.length === 0 ? null : wellFormed(turn.content),
       ...(images.length > 0 && { images: images.map(wireImage) }),
       ...reasoningFields(own?.isFromHere ? reasoning : undefined, calls.length > 0, isInLoop, rule),
-      ...(details && isSameModel && own?.isFromAccount && { reasoning_details: detailsFor(calls, details) }),
+      ...(isSameModel &&
+        own.isFromAccount && {
+          ...(details && { reasoning_details: detailsFor(calls, details) }),
+          ...(blocks && { thinking_blocks: blocks }),
+        }),
       ...(calls.length > 0 && { tool_calls: calls.map((call, at) => wireCall(call, at, fields, model, context)) }),
     },
   ];

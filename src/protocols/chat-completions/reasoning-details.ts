@@ -13,7 +13,7 @@ export interface BoundMessages {
 }
 
 /**
- * Returns the messages without the `reasoning_details` that the model would refuse.
+ * Returns the messages without the signed thinking that the model would refuse.
  * @param places the place of each message in its conversation, as in its `replay`
  */
 export function boundMessages(
@@ -24,16 +24,17 @@ export function boundMessages(
 ): BoundMessages {
   if (binds || places.size > 0)
     return messagesOf(messages, boundPieces(piecesOf(messages, places), { tools }, binds), tools);
-  const hasDetails = messages.some(({ reasoning_details }) => reasoning_details !== undefined);
+  const hasDetails = messages.some(isSigned);
   const unbound = () => messagesOf(messages, unboundPieces({ pieces: piecesOf(messages, places) }, { tools }), tools);
   return { messages, unbound: () => (hasDetails ? unbound() : undefined) };
 }
 
 function piecesOf(messages: readonly JsonObject[], places: ReadonlyMap<JsonObject, unknown>): readonly Piece[] {
   return messages.map((message): Piece => {
-    const { reasoning_details, ...rest } = message;
+    const { reasoning_details, thinking_blocks, ...rest } = message;
     const place = placeIn(places.get(message));
-    const thinking = reasoning_details === undefined ? [] : [{ type: "thinking", data: reasoning_details }];
+    const data = reasoning_details ?? thinking_blocks;
+    const thinking = data === undefined ? [] : [{ type: "thinking", data }];
     const role = message.role === "assistant" ? "assistant" : "user";
     return { role, blocks: [...thinking, rest], ...(place && { place }) };
   });
@@ -42,14 +43,18 @@ function piecesOf(messages: readonly JsonObject[], places: ReadonlyMap<JsonObjec
 function messagesOf(messages: readonly JsonObject[], bound: BoundPieces, tools: unknown): BoundMessages {
   const kept = messages.map((message, at) => {
     const [first] = bound.pieces[at]?.blocks ?? [];
-    return message.reasoning_details === undefined || first?.type === "thinking" ? message : (first ?? message);
+    return !isSigned(message) || first?.type === "thinking" ? message : (first ?? message);
   });
   return {
     messages: kept,
     ...(bound.place && { place: bound.place }),
     unbound() {
-      const isBare = kept.every(({ reasoning_details }) => reasoning_details === undefined);
-      return isBare ? undefined : messagesOf(kept, unboundPieces(bound, { tools }), tools);
+      return kept.some(isSigned) ? messagesOf(kept, unboundPieces(bound, { tools }), tools) : undefined;
     },
   };
+}
+
+/** Returns whether a message has signed thinking: OpenRouter's details, or LiteLLM's blocks. */
+function isSigned({ reasoning_details, thinking_blocks }: JsonObject): boolean {
+  return (reasoning_details ?? thinking_blocks) !== undefined;
 }

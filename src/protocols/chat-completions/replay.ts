@@ -1,10 +1,10 @@
 /** The data that goes back to a Chat Completions server with an earlier reply (law 8). */
 
 import type { Replay } from "../../contract/message.ts";
-import { listIn } from "../common/wire-values.ts";
+import { listIn, textIn } from "../common/wire-values.ts";
 import type { SoundReference } from "./media.ts";
 import type { ReasoningReplay } from "./reasoning-replay.ts";
-import type { ReasoningDetail, WirePart } from "./wire.ts";
+import type { ReasoningDetail, ThinkingBlock, WirePart } from "./wire.ts";
 
 export const PROTOCOL_NAME = "chat-completions";
 
@@ -12,13 +12,15 @@ export const PROTOCOL_NAME = "chat-completions";
 export interface ChatReplay {
   /** OpenRouter's `reasoning_details`, as they came. */
   readonly details?: readonly unknown[];
+  /** Claude's signed thinking, as LiteLLM's `thinking_blocks` hold it. */
+  readonly blocks?: readonly unknown[];
   /** Plain thinking, and the field it came in. */
   readonly reasoning?: { readonly field: string; readonly text: string };
   /** Content that came in parts, thinking included. */
   readonly parts?: readonly unknown[];
   /** Fields of a call in addition to its function, by its id. */
   readonly callFields?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-  /** The place of `details` in their conversation, for models that refuse them in another place. */
+  /** The place of `details` or `blocks` in their conversation, for models that refuse them in another place. */
   readonly place?: unknown;
   /** The reference to the generated sound. */
   readonly sound?: SoundReference;
@@ -33,6 +35,7 @@ export class ReplayCollector {
   readonly #openDetails = new Map<string, Record<string, unknown>>();
   /** The fields of calls by the call's id, which may be `__proto__`. */
   readonly #callFields = new Map<string, Readonly<Record<string, unknown>>>();
+  readonly #blocks: ThinkingBlock[] = [];
   readonly #parts: WirePart[] = [];
   readonly #grown = new WeakMap<WirePart, WirePart[]>();
   #field = "";
@@ -57,6 +60,20 @@ export class ReplayCollector {
       const joined = JOINED.some((field) => field === name) && typeof known[name] === "string";
       known[name] = joined ? `${known[name]}${value}` : value;
     }
+  }
+
+  /** Adds a block of thinking, or a piece of one. */
+  addBlock(piece: ThinkingBlock): void {
+    const last = this.#blocks.at(-1);
+    if (last?.type !== "thinking" || last.signature || piece.type !== "thinking") return void this.#blocks.push(piece);
+    const before = textIn(last.thinking);
+    // The piece with the signature may repeat the block.
+    const isAgain = piece.signature && piece.thinking === before;
+    this.#blocks[this.#blocks.length - 1] = {
+      ...last,
+      ...piece,
+      thinking: isAgain ? before : before + textIn(piece.thinking),
+    };
   }
 
   /** Adds fields that belong to a call: Gemini's thought signature, and the type of a call that is not a function's. */
@@ -84,8 +101,10 @@ export class ReplayCollector {
   ): Replay | undefined {
     const isSplit = this.#parts.some(({ type }) => type !== "text");
     const field = place === "as it came" ? this.#field : place;
+    const blocks = this.#blocks.filter(({ type, signature }) => type !== "thinking" || signature);
     const data: ChatReplay = {
       ...(this.#details.length > 0 && { details: this.#details }),
+      ...(blocks.length > 0 && { blocks }),
       ...(placeOf && { place: placeOf() }),
       ...(field && field !== "parts" && this.#reasoning !== "" && { reasoning: { field, text: this.#reasoning } }),
       ...(place === "parts" && isSplit && { parts: this.#parts }),

@@ -43,6 +43,7 @@ export interface WireDelta {
   readonly reasoning?: unknown;
   readonly reasoning_text?: unknown;
   readonly reasoning_details?: Nullable<readonly ReasoningDetail[]>;
+  readonly thinking_blocks?: Nullable<readonly ThinkingBlock[]>;
   readonly tool_calls?: Nullable<readonly WireToolCall[]>;
   readonly function_call?: WireToolCall["function"];
   readonly annotations?: Nullable<readonly WireAnnotation[]>;
@@ -53,10 +54,17 @@ export interface WireDelta {
 export interface WireToolCall {
   readonly index?: unknown;
   readonly id?: unknown;
-  readonly function?: Nullable<{ readonly name?: Nullable<string>; readonly arguments?: unknown }>;
+  readonly function?: Nullable<{
+    readonly name?: Nullable<string>;
+    readonly arguments?: unknown;
+    readonly provider_specific_fields?: unknown;
+  }>;
   /** A call of a tool that takes plain text. */
   readonly custom?: Nullable<{ readonly name?: Nullable<string>; readonly input?: Nullable<string> }>;
+  /** Gemini's signature: of Google, of LiteLLM, and of other gateways. */
   readonly extra_content?: unknown;
+  readonly provider_specific_fields?: unknown;
+  readonly thought_signature?: unknown;
 }
 
 /** Some servers send the citation without this envelope. */
@@ -82,12 +90,20 @@ export interface ReasoningDetail {
   readonly signature?: string | null;
 }
 
-/** One of Mistral's content parts. */
+/** A piece of Claude's thinking behind LiteLLM. The piece with the signature ends a block. */
+export interface ThinkingBlock {
+  readonly type?: string;
+  readonly thinking?: string | null;
+  readonly signature?: string | null;
+}
+
+/** One of Mistral's content parts, or Databricks'. */
 export interface WirePart {
   readonly type?: string;
   readonly text?: string | null;
   readonly refusal?: string | null;
   readonly thinking?: readonly WirePart[] | string | null;
+  readonly summary?: readonly WirePart[] | null;
 }
 
 /** A sound, or a piece of one: every member may be missing. */

@@ -4,7 +4,7 @@
  * result.
  */
 
-import type { Message, ToolCall } from "../../contract/message.ts";
+import type { AssistantTurn, Message, ToolCall } from "../../contract/message.ts";
 import type { Tool } from "../../contract/options.ts";
 import { legalName, type NameRule } from "./tool-call-ids.ts";
 
@@ -13,6 +13,8 @@ export interface CallRules {
   readonly names: NameRule;
   /** Returns the id itself where the provider takes it, else one that depends on it alone. */
   readonly legalId: (id: string) => string;
+  /** Returns whether an id goes back as it came, since the requested server gave it to this turn and reads it. */
+  readonly keepsId?: (id: string, turn: AssistantTurn) => boolean;
 }
 
 /** A call, with its id and its name in the request. */
@@ -36,17 +38,18 @@ const NO_CALLS: HistoryCalls = { callsAt: () => [], answeredAt: () => ({ id: "",
 export function historyCalls(
   messages: readonly Message[],
   tools: readonly Tool[] | undefined,
-  { names, legalId }: CallRules,
+  { names, legalId, keepsId }: CallRules,
 ): HistoryCalls {
   if (!messages.some(({ role }) => role === "assistant" || role === "tool")) return NO_CALLS;
   const nameOf = legalNames([...(tools ?? []).map(({ name }) => name), ...calledNames(messages)], names);
   const ids = new Set<string>();
   /** The number that an id which repeats gets next. */
   const counts = new Map<string, number>();
-  const idOf = (id: string): string => {
+  const idOf = (id: string, turn: AssistantTurn): string => {
     const given = id === "" ? "call" : id;
     let count = counts.get(given) ?? 2;
     let free = legalId(given);
+    if (free !== given && keepsId?.(given, turn)) free = given;
     while (ids.has(free)) free = legalId(`${given}_${count++}`);
     counts.set(given, count);
     ids.add(free);
@@ -58,7 +61,11 @@ export function historyCalls(
   const open = new Map<string, SentCall[][]>();
   for (const [index, message] of messages.entries()) {
     if (message.role === "assistant") {
-      const made = (message.toolCalls ?? []).map((call) => ({ call, id: idOf(call.id), name: nameOf(call.name) }));
+      const made = (message.toolCalls ?? []).map((call) => ({
+        call,
+        id: idOf(call.id, message),
+        name: nameOf(call.name),
+      }));
       calls.set(index, made);
       for (const [id, waiting] of byId([...made].reverse())) {
         const turns = open.get(id);

@@ -8,6 +8,14 @@ export function shortCallId(id: string, longest: number): string {
   return id.length <= longest ? id : `call_${hashOf(id)}`;
 }
 
+/**
+ * Returns whether an id holds more than a name: LiteLLM puts Gemini's signature into it, and reads it from there.
+ * @see https://github.com/BerriAI/litellm/pull/16895
+ */
+export function holdsSignature(id: string): boolean {
+  return id.includes("__thought__");
+}
+
 /** Returns an id of a fixed number of letters and digits that depends on the given id. */
 export function callIdOf(id: string, length: number): string {
   return hashOf(id).padEnd(length, "0").slice(0, length);

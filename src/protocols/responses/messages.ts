@@ -9,8 +9,8 @@ import { completeMedia, withMovedMedia } from "../common/media-history.ts";
 import { wellFormed } from "../common/message-text.ts";
 import { isUnedited, type OwnReplay, ownReplayOf } from "../common/replay.ts";
 import { argumentsJson } from "../common/tool-call-arguments.ts";
-import { type CallRules, callsById, historyCalls, type SentCall } from "../common/tool-call-history.ts";
-import { OPENAI_NAMES, shortCallId } from "../common/tool-call-ids.ts";
+import { callsById, historyCalls, type SentCall } from "../common/tool-call-history.ts";
+import { holdsSignature, OPENAI_NAMES, shortCallId } from "../common/tool-call-ids.ts";
 import { isCallersCall } from "./client-tools.ts";
 import type { ResponsesContext } from "./context.ts";
 import type { ResponsesDialect } from "./dialects.ts";
@@ -26,8 +26,8 @@ export interface ResponsesReplay {
   readonly items: readonly ResponseItem[];
 }
 
-/** The longest `call_id` has 64 characters. */
-const CALL_RULES: CallRules = { names: OPENAI_NAMES, legalId: (id) => shortCallId(id, 64) };
+/** The maximum length of a `call_id`. */
+const MAX_ID_LENGTH = 64;
 
 export function inputOf(given: readonly Message[], context: ResponsesContext): readonly JsonObject[] {
   const { endpoint, dialect } = context;
@@ -37,7 +37,12 @@ export function inputOf(given: readonly Message[], context: ResponsesContext): r
     takes: ({ mediaType, fileId }) =>
       fileId === undefined && IMAGES.includes(mediaType) && (dialect.inputs?.(model) ?? ["image"]).includes("image"),
   });
-  const calls = historyCalls(messages, context.options.tools, CALL_RULES);
+  const calls = historyCalls(messages, context.options.tools, {
+    names: OPENAI_NAMES,
+    legalId: (id) => shortCallId(id, MAX_ID_LENGTH),
+    keepsId: (id, turn) =>
+      holdsSignature(id) && ownReplayOf<ResponsesReplay>(turn, endpoint, RESPONSES)?.isFromAccount === true,
+  });
   /** Types of the sent calls by their ids: results of tools that take plain text have another type. */
   const types = new Map<unknown, unknown>();
   const input: JsonObject[] = [];
