@@ -205,3 +205,37 @@ describe("an error inside a choice", () => {
     expect(await recorder.replied("openrouter", "m", body)).toMatchObject({ content: TEXT, finishReason: "stop" });
   });
 });
+
+describe("a router's word, next to that of the provider behind it", () => {
+  const routed = (finish_reason: string, native_finish_reason: unknown) =>
+    chat({ delta: { content: TEXT } }, { delta: {}, finish_reason, native_finish_reason });
+  const whole = (finish_reason: string, native_finish_reason: unknown) =>
+    JSON.stringify({ choices: [{ message: { content: TEXT }, finish_reason, native_finish_reason }] });
+
+  test.each<[string, (word: string, native: unknown) => string]>([
+    ["streamed", routed],
+    ["not streamed", whole],
+  ])("the rest of a broken call is not a complete answer, %s", async (_how, body) => {
+    for (const [word, native] of [
+      ["stop", "MALFORMED_FUNCTION_CALL"],
+      ["tool_calls", "UNEXPECTED_TOOL_CALL"],
+      ["stop", "abort"],
+    ] as const)
+      await expect(recorder.replied("openrouter", "m", body(word, native))).rejects.toMatchObject({
+        kind: "server",
+        code: native,
+        partial: { content: TEXT },
+      });
+  });
+
+  test.each([
+    ["stop", "STOP", "stop"],
+    ["stop", "end_turn", "stop"],
+    ["stop", null, "stop"],
+    ["stop", "a_new_word", "stop"],
+    ["length", "MAX_TOKENS", "length"],
+    ["content_filter", "ERROR_TOXIC", "contentFilter"],
+  ])("%s, next to %s, is %s", async (word, native, due) => {
+    expect(await recorder.replied("openrouter", "m", routed(word, native))).toMatchObject({ finishReason: due });
+  });
+});

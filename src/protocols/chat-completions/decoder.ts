@@ -11,7 +11,7 @@ import { isJsonObject, type JsonObject } from "../../platform/json-object.ts";
 import { TextBuffer } from "../../platform/text-buffer.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
 import { errorOf, isError, isForeignError } from "../common/error-kinds.ts";
-import { brokenOffError, finishReasonOf, laterReason } from "../common/finish-reasons.ts";
+import { brokenOffError, finishReasonOf, laterReason, routedReason } from "../common/finish-reasons.ts";
 import { addLogprobs } from "../common/logprobs.ts";
 import { mediaIn } from "../common/media-decoding.ts";
 import { isOneText, isRestored, lostTextError } from "../common/text-comparison.ts";
@@ -159,7 +159,10 @@ export class ChatDecoder implements Decoder {
     if (choice.text && !delta && !message) this.#addText(textIn(choice.text), chunks);
     // Some servers send `""` or the word `null` on every chunk.
     const reason = choice.finish_reason && textIn(choice.finish_reason);
-    if (reason && reason !== "null") this.#facts.rawFinishReason = laterReason(this.#facts.rawFinishReason, reason);
+    if (reason && reason !== "null") {
+      const word = routedReason(reason, choice.native_finish_reason);
+      this.#facts.rawFinishReason = laterReason(this.#facts.rawFinishReason, word);
+    }
     const error = choice.error || delta?.error || message?.error;
     if (error) throw errorOf(this.#facts.provider, 0, { error });
   }

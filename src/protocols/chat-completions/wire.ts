@@ -29,6 +29,8 @@ export interface WireChoice {
   readonly message?: Nullable<WireDelta>;
   readonly text?: unknown;
   readonly finish_reason?: Nullable<string>;
+  /** OpenRouter: the word of the provider behind it. */
+  readonly native_finish_reason?: unknown;
   /** OpenRouter: the provider behind it failed. */
   readonly error?: unknown;
   readonly logprobs?: unknown;

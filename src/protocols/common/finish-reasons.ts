@@ -89,6 +89,16 @@ export function laterReason(earlier: string | undefined, later: string): string 
 }
 
 /**
+ * Returns the word that counts of a router and of the provider behind it. OpenRouter says `stop` for a reply that
+ * Gemini broke off (`MALFORMED_FUNCTION_CALL`): its text is the rest of a call.
+ */
+export function routedReason(word: string, native: unknown): string {
+  const known = finishReasonOf(word);
+  if (typeof native !== "string" || (known !== undefined && known !== "stop" && known !== "toolCalls")) return word;
+  return finishReasonOf(native) === undefined && brokenOffError(native) ? native : word;
+}
+
+/**
  * Returns the error of a reply that its provider ended without completing it; `undefined` for any other word.
  * @param why the provider's explanation
  */
