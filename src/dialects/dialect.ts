@@ -6,8 +6,13 @@
 import type { MessageChunk } from "../contract/chunk.ts";
 import type { ChatHistory, NativeEvent, RefusalBody, StartRequest } from "./native/wire.ts";
 
+/** The headers of a request, as far as a dialect reads them. */
+export type RequestHeaders = Pick<Headers, "get" | "has">;
+
 /** The parts of a request that a route is read from. */
-export type RequestLine = Pick<Request, "method" | "url" | "headers">;
+export interface RequestLine extends Pick<Request, "method" | "url"> {
+  readonly headers: RequestHeaders;
+}
 
 /** The operation that a request asks for. */
 export type Route =
@@ -140,7 +145,7 @@ export interface Dialect {
    * Reads a start.
    * @throws {Refusal} 400
    */
-  startOf(body: unknown, headers: Headers, context: StartContext): DialectStart | Promise<DialectStart>;
+  startOf(body: unknown, headers: RequestHeaders, context: StartContext): DialectStart | Promise<DialectStart>;
   /** Reads the body of a stop, where it is not the relay's own: `run` names the run that it means. */
   stopOf?(body: unknown): { readonly run?: unknown };
   /** Encodes replies. Absent for the relay's own wire, whose bytes all viewers of a run share. */

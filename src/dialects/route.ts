@@ -16,7 +16,7 @@ export const METHODS = "GET, POST, DELETE, OPTIONS";
  */
 export function routeOf({ method, url }: Pick<RequestLine, "method" | "url">, mount: string | undefined): Route {
   if (method === "OPTIONS") return { name: "preflight" };
-  const { pathname, searchParams } = new URL(url);
+  const pathname = pathOf(url);
   const path = pathname.replace(/\/$/, "");
   const rest = mount === undefined ? path : restOf(path, mount);
   const segments = rest.split("/").filter((segment) => segment !== "");
@@ -32,13 +32,22 @@ export function routeOf({ method, url }: Pick<RequestLine, "method" | "url">, mo
   if (!isGet && method !== "DELETE") {
     throw methodNotAllowed("The relay takes GET, POST, DELETE and OPTIONS.", METHODS);
   }
-  const isList = mount === undefined ? pathname.endsWith("/") || searchParams.has("cursor") : segments.length === 0;
+  const isList =
+    mount === undefined ? pathname.endsWith("/") || new URL(url).searchParams.has("cursor") : segments.length === 0;
   if (isGet && isList) return { name: "list" };
   if (isGet && last === "stream" && (mount === undefined ? segments.length > 1 : segments.length === 2)) {
     return { name: "attach", chat: chatOf(segments.at(-2)) };
   }
   if (mount !== undefined && segments.length !== 1) throw notFound();
   return { name: isGet ? "history" : "delete", chat: chatOf(last) };
+}
+
+/** An address without a query, whose path is written as `URL` writes it. */
+const PLAIN = /^https?:\/\/[^/?#\\]+(\/[\w/-]*)$/;
+
+/** Returns the path of an address. Nearly every start has a plain one, for which `URL` takes long. */
+function pathOf(url: string): string {
+  return PLAIN.exec(url)?.[1] ?? new URL(url).pathname;
 }
 
 function restOf(path: string, mount: string): string {

@@ -11,6 +11,8 @@ export type {
   ReplyEncoder,
   ReplyEvent,
   ReplyView,
+  RequestHeaders,
+  RequestLine,
   StartContext,
 } from "../dialects/dialect.ts";
 export { native } from "../dialects/native/dialect.ts";

@@ -98,10 +98,20 @@ interface Call {
   readonly dialect: Dialect;
   /** For a request that reads another user's chat: its owner. */
   readonly caller: Caller;
-  /** The relay's own id of the request. */
-  readonly id: string;
+  /** The relay's own name of the request. */
+  readonly name: RequestName;
   /** The body, where it was read to know the operation. */
   readonly read?: { readonly body: unknown };
+}
+
+/** The relay's own name of a request. It is made when it is needed: the provider is asked before. */
+class RequestName {
+  #id: string | undefined;
+
+  get id(): string {
+    this.#id ??= crypto.randomUUID();
+    return this.#id;
+  }
 }
 
 class RelayServer {
@@ -115,13 +125,13 @@ class RelayServer {
   }
 
   async handle(request: Asked, mount: Mount): Promise<Answer> {
-    const id = crypto.randomUUID();
+    const name = new RequestName();
     let answer: Answer;
     try {
-      answer = await this.#answer(request, mount, id);
+      answer = await this.#answer(request, mount, name);
     } catch (error) {
       if (!(error instanceof Refusal)) this.#settings.onError(sendErrorOf(error, "relay, or a hook of it,"), undefined);
-      answer = this.#refused(error, mount.dialect, id);
+      answer = this.#refused(error, mount.dialect, name);
     }
     return withHeaders(answer, corsHeaders(request, this.#settings.policy));
   }
@@ -130,7 +140,7 @@ class RelayServer {
     return this.#host.drain(withinMs);
   }
 
-  async #answer(request: Asked, { dialect, path }: Mount, id: string): Promise<Answer> {
+  async #answer(request: Asked, { dialect, path }: Mount, name: RequestName): Promise<Answer> {
     const { policy } = this.#settings;
     const route = dialect.routeOf(request, path);
     if (route.name === "preflight") return preflightResponse(request, policy);
@@ -139,7 +149,7 @@ class RelayServer {
     const caller = await policy.authorize(request);
     if (caller && isResponse(caller)) return caller;
     if (!caller) throw new Refusal(401, "authentication", "Sign in first.");
-    const call = { request, dialect, caller, id };
+    const call = { request, dialect, caller, name };
     if (route.name !== "inBody") return this.#perform(route, call);
     const body = await jsonBodyOf(request, policy.limits);
     return this.#perform(await route.routeOf(body, caller.user), { ...call, read: { body } });
@@ -189,7 +199,7 @@ class RelayServer {
     if (!run || run.feed.isElsewhere) return show(await this.#feedFor(start.run, call, start.chat));
     const { end, last } = run.feed;
     if (end?.type === "failed" && !last)
-      return this.#refused(run.refusal ?? SendError.from(end.error), dialect, call.id);
+      return this.#refused(run.refusal ?? SendError.from(end.error), dialect, call.name);
     return show(run.feed);
   }
 
@@ -297,7 +307,7 @@ class RelayServer {
     return nothing();
   }
 
-  #show({ feed, chat, after, encoder, history }: Showing, { dialect, id }: Call): Shown {
+  #show({ feed, chat, after, encoder, history }: Showing, { dialect, name }: Call): Shown {
     const { viewersPerRun } = this.#settings.policy.limits;
     if (feed.readers.size >= viewersPerRun) {
       throw new Refusal(429, "rateLimit", `At most ${viewersPerRun} connections may watch a reply.`, {
@@ -315,13 +325,13 @@ class RelayServer {
       "x-accel-buffering": "no",
       "x-content-type-options": "nosniff",
       "x-stream-id": feed.run,
-      "x-request-id": id,
+      "x-request-id": name.id,
       ...dialect.headers,
     };
     return { viewer, headers };
   }
 
-  #refused(error: unknown, dialect: Dialect, requestId: string): Response {
+  #refused(error: unknown, dialect: Dialect, { id: requestId }: RequestName): Response {
     return errorResponse(error, { requestId, describe: this.#settings.policy.describe, body: dialect.refusal });
   }
 }

@@ -2,7 +2,7 @@
 
 import { base64Of } from "../../platform/base64.ts";
 import { isJsonObject } from "../../platform/json-object.ts";
-import type { DialectStart, StartContext } from "../dialect.ts";
+import type { DialectStart, RequestHeaders, StartContext } from "../dialect.ts";
 import { isChatId, isRunId } from "../ids.ts";
 import { badRequest } from "../refusal.ts";
 import { AgUiEncoder } from "./encoder.ts";
@@ -71,7 +71,11 @@ export async function runOf(user: string, runId: unknown, within: readonly unkno
  * Reads a `RunAgentInput`.
  * @throws {Refusal} 400
  */
-export async function startOf(body: unknown, headers: Headers, { user, history }: StartContext): Promise<DialectStart> {
+export async function startOf(
+  body: unknown,
+  headers: RequestHeaders,
+  { user, history }: StartContext,
+): Promise<DialectStart> {
   if (!isJsonObject(body)) throw badRequest("The body must be an object.");
   const threadId = idOf(body.threadId, "threadId");
   const runId = idOf(body.runId, "runId");

@@ -7,7 +7,7 @@ import type { SendErrorKind } from "../../contract/error-kind.ts";
 import type { AssistantMessage, Message } from "../../contract/message.ts";
 import type { SendOptions } from "../../contract/options.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
-import type { DialectBody, ReplyEncoder } from "../dialect.ts";
+import type { DialectBody, ReplyEncoder, RequestHeaders } from "../dialect.ts";
 
 /** The parts of a request that a route is read from. `path` is behind `v1`, without slashes around it. */
 export interface GatewayLine {
@@ -15,7 +15,7 @@ export interface GatewayLine {
   /** Such as `chat/completions`, decoded. */
   readonly path: string;
   readonly query: URLSearchParams;
-  readonly headers: Headers;
+  readonly headers: RequestHeaders;
 }
 
 /** The operation that a request asks for. */
@@ -129,7 +129,7 @@ export interface GatewayDialect {
    * Reads a request. Fields that it does not know are ignored; those that cannot be obeyed and matter are refused.
    * @throws {Refusal} 400 with one sentence
    */
-  decode(body: unknown, headers: Headers): GatewayRequest;
+  decode(body: unknown, headers: RequestHeaders): GatewayRequest;
   /** Returns the answer to a request that fails. `status` is the gateway's. */
   error(error: GatewayError, status: number): GatewayErrorBody;
   /** Returns the answer to `countTokens`. */

@@ -11,11 +11,12 @@ export const native: Dialect = {
   name: "native",
   routeOf(request, mount) {
     const route = routeOf(request, mount);
+    if (route.name !== "history" && route.name !== "attach") return route;
     const { searchParams } = new URL(request.url);
-    if (route.name === "history" && searchParams.get("view") === "page") {
+    if (route.name === "history") {
+      if (searchParams.get("view") !== "page") return route;
       return { ...route, answer: (history) => jsonBody(shownHistory(history)) };
     }
-    if (route.name !== "attach") return route;
     const after = searchParams.get("after") ?? request.headers.get("last-event-id") ?? undefined;
     return { ...route, after, run: searchParams.get("run") ?? undefined };
   },

@@ -1,6 +1,7 @@
 /** The APIs that a gateway speaks, in the order in which their routes are looked for. */
 
 import { anthropicMessages } from "../../dialects/anthropic/dialect.ts";
+import type { RequestHeaders } from "../../dialects/dialect.ts";
 import type { GatewayDialect, GatewayLine, GatewayRoute } from "../../dialects/gateway/dialect.ts";
 import { anthropicModels, type ModelForms, openAiModels } from "../../dialects/gateway/model-lists.ts";
 import { openAiChat } from "../../dialects/openai-chat/dialect.ts";
@@ -10,7 +11,7 @@ import { openAiResponses } from "../../dialects/openai-responses/dialect.ts";
 const DIALECTS: readonly GatewayDialect[] = [openAiChat, openAiResponses, anthropicMessages];
 
 /** Returns the dialect for the error of a request that is not to a route of any API. */
-export function dialectOf(headers: Headers): GatewayDialect {
+export function dialectOf(headers: RequestHeaders): GatewayDialect {
   return isAnthropic(headers) ? anthropicMessages : openAiChat;
 }
 
@@ -26,11 +27,11 @@ export function gatewayRouteOf(
 }
 
 /** Returns the form of the list of models. */
-export function modelFormsOf(headers: Headers): ModelForms {
+export function modelFormsOf(headers: RequestHeaders): ModelForms {
   return isAnthropic(headers) ? anthropicModels : openAiModels;
 }
 
 /** Anthropic's libraries name the version of their API, OpenAI's do not. */
-function isAnthropic(headers: Headers): boolean {
+function isAnthropic(headers: RequestHeaders): boolean {
   return headers.has("anthropic-version");
 }

@@ -18,6 +18,8 @@ export interface Asked extends RequestLine {
 /** The part of a `ReadableStream` that is used. */
 export interface AskedBody {
   getReader(): BodyReader;
+  /** Returns all of the body, when it is here and nothing has been read. Absent where that is not known. */
+  takeAll?(): Uint8Array | undefined;
 }
 
 /** The part of a reader of a `ReadableStream` that is used. */

@@ -108,8 +108,9 @@ function respond(response: NodeResponse, status: number): void {
 
 /** A client that was refused while it sends has a moment to read the refusal. Then its connection closes. */
 function dropRest(request: NodeRequest): void {
-  if (request.complete || request.httpVersionMajor > 1) return;
+  if (request.httpVersionMajor > 1) return;
   request.resume();
+  if (request.complete) return;
   const timer = setTimeout(() => request.destroy(), REFUSED_MS);
   request.once("end", () => clearTimeout(timer));
   request.once("close", () => clearTimeout(timer));

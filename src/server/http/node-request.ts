@@ -1,5 +1,6 @@
 /** A request of Node as the relay reads it. The `Request` of web standards is made when a hook asks for it. */
 
+import type { RequestHeaders } from "../../dialects/dialect.ts";
 import type { Asked, AskedBody, BodyReader } from "./handler.ts";
 
 /** A listener of an event. Of those that the relay listens to, only `data` has a value of interest. */
@@ -17,6 +18,10 @@ export interface NodeRequest {
   readonly socket: object;
   readonly complete: boolean;
   readonly readableDidRead: boolean;
+  /** `null` before the first reader. */
+  readonly readableFlowing?: boolean | null;
+  /** The bytes that wait for a reader. */
+  readonly readableLength?: number;
   readonly destroyed: boolean;
   /** The body, where a middleware has read it. */
   readonly body?: unknown;
@@ -24,6 +29,7 @@ export interface NodeRequest {
   readonly originalUrl?: string;
   on(event: string, listener: Listener): unknown;
   once(event: string, listener: Listener): unknown;
+  read?(): unknown;
   pause(): unknown;
   resume(): unknown;
   destroy(): unknown;
@@ -35,7 +41,7 @@ const METHODS = ["GET", "POST", "DELETE", "OPTIONS"];
 export class NodeAsked implements Asked {
   readonly method: string;
   readonly url: string;
-  readonly headers: Headers = new Headers();
+  readonly headers: NodeHeaders;
   readonly #body: AskedBody | null;
   readonly #sent: NodeBody | undefined;
   #gone: AbortController | undefined;
@@ -47,15 +53,9 @@ export class NodeAsked implements Asked {
     const { method = "GET", rawHeaders, originalUrl, url = "/" } = request;
     const parsedBody = parsedBodyOf(request);
     this.method = method;
-    this.url = new URL(addressOf(request)).href;
-    for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
-      const [name = "", value = ""] = [rawHeaders[at], rawHeaders[at + 1]];
-      if (!name.startsWith(":")) this.headers.append(name, value); // of HTTP/2
-    }
-    if (parsedBody !== undefined) {
-      this.headers.delete("content-length");
-      this.headers.delete("content-encoding");
-    }
+    const address = addressOf(request);
+    this.url = PLAIN_ADDRESS.test(address) ? address : new URL(address).href;
+    this.headers = new NodeHeaders(rawHeaders, parsedBody === undefined ? [] : ["content-length", "content-encoding"]);
     const hasBody = method !== "GET" && method !== "HEAD";
     this.#sent = hasBody && parsedBody === undefined ? new NodeBody(request) : undefined;
     this.#body = this.#sent ?? (hasBody ? new Response(parsedBody).body : null);
@@ -90,13 +90,61 @@ export class NodeAsked implements Asked {
 
   web(): Request {
     if (this.#web) return this.#web.request;
-    const { method, headers, signal } = this;
+    const { method, signal } = this;
     const stream = this.#body && streamOf(this.#body);
-    const init: RequestInit & { duplex: "half" } = { method, headers, signal, duplex: "half" };
+    const init: RequestInit & { duplex: "half" } = { method, headers: this.headers.web(), signal, duplex: "half" };
     if (stream) init.body = stream;
     const request = new Request(this.url, init);
     this.#web = { request, stream };
     return request;
+  }
+}
+
+/** An address that `URL` would write the same: that of nearly every start. */
+const PLAIN_ADDRESS =
+  /^https?:\/\/(?:127\.0\.0\.1|(?:[a-z\d]+(?:-[a-z\d]+)*\.)*[a-z]+)(?::(?:[1-9]\d{3}|[1-5]\d{4}))?\/[\w/-]*$/;
+
+/** White space that a value may have around it. */
+const AROUND = /^[\t\n\r ]+|[\t\n\r ]+$/g;
+
+/** Headers that are looked for in the row that Node has of them: a `Headers` of it is made when a hook asks for one. */
+class NodeHeaders implements RequestHeaders {
+  /** Names and values in turn. */
+  readonly #row: readonly string[];
+  /** The names of headers that do not count, in lower case. */
+  readonly #without: readonly string[];
+
+  constructor(row: readonly string[], without: readonly string[]) {
+    this.#row = row;
+    this.#without = without;
+  }
+
+  get(asked: string): string | null {
+    const name = asked.toLowerCase();
+    let found: string | null = null;
+    if (this.#without.includes(name)) return found;
+    for (let at = 0; at + 1 < this.#row.length; at += 2) {
+      const given = this.#row[at];
+      if (given?.length !== name.length || given.toLowerCase() !== name) continue;
+      const value = this.#row[at + 1]?.replace(AROUND, "") ?? "";
+      found = found === null ? value : `${found}, ${value}`;
+    }
+    return found;
+  }
+
+  has(name: string): boolean {
+    return this.get(name) !== null;
+  }
+
+  /** @throws for a name or a value that no `Request` can have */
+  web(): Headers {
+    const headers = new Headers();
+    for (let at = 0; at + 1 < this.#row.length; at += 2) {
+      const [name = "", value = ""] = [this.#row[at], this.#row[at + 1]];
+      if (!name.startsWith(":")) headers.append(name, value); // of HTTP/2
+    }
+    for (const name of this.#without) headers.delete(name);
+    return headers;
   }
 }
 
@@ -117,6 +165,12 @@ function parsedBodyOf(request: NodeRequest): string | undefined {
   if (typeof request.body === "string") return request.body;
   if (request.body instanceof Uint8Array) return new TextDecoder().decode(request.body);
   return JSON.stringify(request.body);
+}
+
+/** Whether Node has all of the body. Of one with a length, it says so a moment later. */
+function isHere({ complete, readableLength, headers }: NodeRequest): boolean {
+  if (complete) return true;
+  return headers["transfer-encoding"] === undefined && String(readableLength) === headers["content-length"];
 }
 
 /** A stream over a reader, which begins to read when it is read. */
@@ -154,6 +208,17 @@ class NodeBody implements AskedBody, BodyReader {
 
   getReader(): BodyReader {
     return this;
+  }
+
+  /** Node has nearly always read the body with the head: it takes no wait, no listeners and no limit on time. */
+  takeAll(): Uint8Array | undefined {
+    const { destroyed, readableFlowing, httpVersionMajor } = this.#request;
+    const isUntouched = !destroyed && readableFlowing === null && httpVersionMajor === 1 && !this.#isReading;
+    if (!isUntouched || this.#end || !this.#request.read || !isHere(this.#request)) return undefined;
+    this.#isReading = true;
+    this.#finish(async () => ({ done: true }));
+    const all = this.#request.read();
+    return all instanceof Uint8Array ? all : new TextEncoder().encode(all === null ? "" : String(all));
   }
 
   async read(): Promise<Read> {

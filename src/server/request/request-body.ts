@@ -36,6 +36,8 @@ async function bodyText(
 ): Promise<string> {
   if (Number(request.headers.get("content-length")) > bodyBytes) throw tooLarge(bodyBytes);
   if (!request.body) return "";
+  const all = request.body.takeAll?.();
+  if (all) return textOf(all, bodyBytes);
   const reader = request.body.getReader();
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let text = "";
@@ -55,10 +57,25 @@ async function bodyText(
   } catch (error) {
     reader.cancel().catch(() => undefined);
     if (error instanceof Refusal) throw error;
-    throw badRequest("The body cannot be read: it broke off, or is not UTF-8.");
+    throw unreadable();
   } finally {
     clearTimeout(timer);
   }
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+function textOf(bytes: Uint8Array, bodyBytes: number): string {
+  if (bytes.byteLength > bodyBytes) throw tooLarge(bodyBytes);
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    throw unreadable();
+  }
+}
+
+function unreadable(): Refusal {
+  return badRequest("The body cannot be read: it broke off, or is not UTF-8.");
 }
 
 function notJson(): Refusal {
