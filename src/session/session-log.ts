@@ -9,7 +9,7 @@ import { startLimit } from "../platform/within.ts";
 import type { SessionRecord } from "./record.ts";
 import { plainMessages } from "./saved-session.ts";
 import type { SessionStore } from "./store.ts";
-import { answerOf, LOAD_DEADLINE_MS, STORE_DEADLINE_MS, silence } from "./store-deadline.ts";
+import { ABANDONED_MS, answerOf, LOAD_DEADLINE_MS, STORE_DEADLINE_MS, silence } from "./store-deadline.ts";
 import { UnsavedReply } from "./unsaved-reply.ts";
 
 /** Records on their way to the store. */
@@ -95,9 +95,18 @@ export class SessionLog {
       await this.flush();
     } finally {
       clearTimeout(this.#timer);
-      // No other session may write before the store has answered.
-      if (this.#isSilent) void this.#writing?.finally(() => this.#release()).catch(() => undefined);
+      if (this.#isSilent) void this.#releaseLater(this.#writing);
       else await this.#release();
+    }
+  }
+
+  /** No other session may write before the store has answered. One that never does must not keep the id for ever. */
+  async #releaseLater(answer: Promise<void> | undefined): Promise<void> {
+    try {
+      if (answer) await answerOf(answer, ABANDONED_MS).catch(() => undefined);
+      await this.#release();
+    } catch {
+      // `close` has reported the store
     }
   }
 

@@ -62,7 +62,8 @@ export interface SessionStore {
   /**
    * Appends records, in order, all or none of them. Resolves when they are as safe as this store makes them. If it
    * rejects, none of them counts as appended, and the session tries again. A session makes one call at a time for its
-   * id, and reports one that has no answer for ten seconds; it makes no other before that is there.
+   * id, and reports one that has no answer for ten seconds; it makes no other before that is there. A session that has
+   * closed waits a minute for it, and then gives its reservation back: the store writes nothing of the append any more.
    * @throws {SendError} kind `busy` when another holder has taken the reservation over; then nothing was written
    */
   append(id: string, records: readonly SessionRecord[]): Promise<void>;

@@ -4,7 +4,9 @@
  */
 
 import { SendError } from "../contract/errors.ts";
+import { durationText } from "../contract/timeouts.ts";
 import { receivedText } from "../platform/received.ts";
+import { within } from "../platform/within.ts";
 import type { SessionRecord } from "../session/record.ts";
 import type { ListOptions, SessionPage, SessionStore, StoredSession } from "../session/store.ts";
 import { titleSetBy } from "../session/title.ts";
@@ -99,6 +101,15 @@ interface Claim {
 
 const DEFAULT_LEASE_MS = 15_000;
 
+/**
+ * A driver may wait without end for a connection that is gone: then the database may still carry the call out. Longer
+ * than the wait of a session, which reports it. In milliseconds.
+ */
+const DEADLINE_MS = 15_000;
+
+/** The same for conversations and lists that come over a slow network. */
+const READ_DEADLINE_MS = 60_000;
+
 /** A store whose database is a `SessionTable`. */
 export abstract class LeasedStore implements SessionStore {
   readonly #table: SessionTable;
@@ -156,7 +167,7 @@ export abstract class LeasedStore implements SessionStore {
   }
 
   async load(id: string): Promise<readonly SessionRecord[]> {
-    const batches = await this.#run(() => this.#table.read(keyOfId(id)));
+    const batches = await this.#run(() => this.#table.read(keyOfId(id)), READ_DEADLINE_MS);
     return batches.flatMap((batch) => JSON.parse(batch) as SessionRecord[]);
   }
 
@@ -167,7 +178,7 @@ export abstract class LeasedStore implements SessionStore {
       limit: Math.min(limit + 1, Number.MAX_SAFE_INTEGER),
       after: after && { ...after, id: keyOfId(after.id) },
     };
-    const found = await this.#run(() => this.#table.list(request));
+    const found = await this.#run(() => this.#table.list(request), READ_DEADLINE_MS);
     return pageOf(
       found.map(({ id, updatedAt, title }) => storedSession(idOfKey(id), updatedAt, title)),
       limit,
@@ -217,7 +228,7 @@ export abstract class LeasedStore implements SessionStore {
     this.#isRenewing = true;
     try {
       const leases = [...this.#claims.values()].map(({ lease }) => lease);
-      await this.#table.renew(leases, this.#leaseMs);
+      await this.#run(() => this.#table.renew(leases, this.#leaseMs));
     } catch {
       // The database may be away for a moment. The next renewal tries again; a write reports a lease that was lost.
     } finally {
@@ -225,9 +236,10 @@ export abstract class LeasedStore implements SessionStore {
     }
   }
 
-  async #run<T>(operation: () => Promise<T>): Promise<T> {
+  async #run<T>(operation: () => Promise<T>, ms: number = DEADLINE_MS): Promise<T> {
+    const { engine } = this.#table;
     try {
-      return await operation();
+      return await within(operation(), ms, () => silence(engine, ms));
     } catch (error) {
       if (error instanceof SendError) throw error;
       throw this.#table.explain?.(error) ?? failure(this.#table.engine, error);
@@ -244,6 +256,10 @@ function busy(id: string, holder: string, forMs?: number): SendError {
 function lost(id: string): SendError {
   const what = `The session ${JSON.stringify(id)}`;
   return new SendError("busy", `${what} was taken over by another process, or deleted. Nothing more is written here.`);
+}
+
+function silence(engine: string, ms: number): SendError {
+  return new SendError("storage", `${engine} has not answered for ${durationText(ms)}.`);
 }
 
 /** Returns the error of a driver without its message, which may name a host, a user or a statement. */

@@ -95,6 +95,17 @@ test("behind a reply that reply arrives, and the next call reports", async () =>
   expect(again.history).toEqual(plain(session.history));
 });
 
+test("an append that is never answered keeps its conversation for a minute, and not for ever", async () => {
+  const { store, inner } = sleeping("append", 2);
+  const session = await open(store);
+  await late(session.sendMessage("one"));
+  await expect(late(session.close())).rejects.toMatchObject(SILENCE);
+  await vi.advanceTimersByTimeAsync(30_000);
+  await expect(open(inner)).rejects.toMatchObject({ kind: "busy" });
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect((await open(inner)).unanswered).toBe("one");
+});
+
 test("`release` ends the closing", async () => {
   const { store } = sleeping("release");
   const session = await open(store);
