@@ -5,7 +5,10 @@ import type { Chat, ChatsOptions } from "./chat.ts";
 import { type LiveChat, liveChat } from "./live-chat.ts";
 import { checkNames } from "./option-names.ts";
 import { mayBeServer } from "./page.ts";
-import { answerTo, requestsTo } from "./requests.ts";
+import { answerTo, type Requests, requestsTo } from "./requests.ts";
+
+/** A server renders chats of any number of ids, and loads none. So many are kept for a program that uses them later. */
+const MAX_UNUSED = 1_000;
 
 /** The chats of a relay with `sessions`. */
 export interface Chats {
@@ -51,19 +54,37 @@ export function createChats(options: ChatsOptions): Chats {
   checkNames<ChatsOptions>(options, { options: true });
   const requests = requestsTo(options);
   const chats = new Map<string, LiveChat>();
+  /** Without a window: those that have asked the server nothing. */
+  const unused = new Map<string, LiveChat>();
+  const kept = (id: string): LiveChat | undefined => chats.get(id) ?? unused.get(id);
+  const opened = (id: string, history?: ShownHistory): LiveChat => {
+    const ask: Requests = (...request) => {
+      if (unused.get(id) === live) {
+        unused.delete(id);
+        chats.set(id, live);
+      }
+      return requests(...request);
+    };
+    const live = liveChat(id, ask, options, history);
+    return live;
+  };
   return {
     open(id, history) {
+      const isServer = mayBeServer();
       // A server keeps no history of one user, which its next request, of another user, would show.
-      const isKept = !history || !mayBeServer();
-      const live = (isKept && chats.get(id)) || liveChat(id, requests, options, history);
-      if (isKept) chats.set(id, live);
+      if (history && isServer) return opened(id, history).chat;
+      const live = kept(id) ?? opened(id, history);
+      if (!chats.has(id)) (isServer ? unused : chats).set(id, live);
+      const [first = ""] = unused.keys();
+      if (unused.size > MAX_UNUSED) unused.delete(first);
       return live.chat;
     },
     list: ({ limit, cursor = "" } = {}) => answerTo(requests("", {}, { limit, cursor })),
     async delete(id) {
       await answerTo(requests(`/${id}`, { method: "DELETE" }), String);
-      chats.get(id)?.forget();
+      kept(id)?.forget();
       chats.delete(id);
+      unused.delete(id);
     },
   };
 }

@@ -258,6 +258,31 @@ describe("the chats of a user", () => {
   });
 });
 
+describe("a server that renders chats of many users", () => {
+  test("keeps no chat of each of them for ever, and the chats that its program uses", async () => {
+    const { chats } = chatSite([]);
+    const used = chats.open("used");
+    const [unused, again] = [chats.open("unused"), chats.open("unused")];
+    expect(again).toBe(unused);
+    await used.load();
+    for (let user = 0; user < 2_000; user++) chats.open(`poems-${user}`);
+    expect(chats.open("used")).toBe(used);
+    expect(chats.open("poems-1999")).toBe(chats.open("poems-1999"));
+    expect(chats.open("unused")).not.toBe(unused);
+  });
+
+  test("begins a chat anew that was deleted", async () => {
+    const { chats } = chatSite([]);
+    const chat = chats.open("a");
+    await chat.load();
+    await chats.delete("a");
+    expect(chats.open("a")).not.toBe(chat);
+    await chat.load();
+    expect(chats.open("a")).toBe(chats.open("a"));
+    expect(chats.open("a")).not.toBe(chat);
+  });
+});
+
 describe("the history that a server renders", () => {
   const historyOf = (content: string) => shownHistory({ messages: [{ role: "user", content }] });
 
