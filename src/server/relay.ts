@@ -309,7 +309,7 @@ class RelayServer {
 
   #show({ feed, chat, after, encoder, history }: Showing, { dialect, name }: Call): Shown {
     const { viewersPerRun } = this.#settings.policy.limits;
-    if (feed.readers.size >= viewersPerRun) {
+    if (feed.readers.size >= viewersPerRun && !feed.makeRoom()) {
       throw new Refusal(429, "rateLimit", `At most ${viewersPerRun} connections may watch a reply.`, {
         retryAfterMs: RETRY_MS,
       });

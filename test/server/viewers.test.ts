@@ -27,6 +27,32 @@ function logWith(
   return log;
 }
 
+describe("connections of a phone that has lost its network often", () => {
+  test("do not keep it out for a quarter of an hour: the oldest leaves, and misses no word if it lives", async () => {
+    const gate = new Gate();
+    const client = scriptedClient([{ steps: [{ text: "one " }, { pause: gate }, { text: "two" }] }]);
+    const relay = createRelay({ client, authorize: "public", limits: { viewersPerRun: 3 } });
+    const run = runId();
+    const attach = (after = "") => relay.handle(get(`${run}/stream?run=${run}${after}`));
+    const first = watch(await relay.handle(post({ run, messages })));
+    await gate.reached;
+    const frozen = await attach(); // takes nothing
+    const third = watch(await attach());
+    expect(await attach()).toMatchObject({ status: 429 });
+    await vi.advanceTimersByTimeAsync(30_000);
+    const [fourth, fifth] = [watch(await attach()), watch(await attach())];
+    await first.over;
+    await expect(frozen.text()).rejects.toThrow();
+    expect(first.events.at(-1)).toEqual({ type: "reconnect", afterMs: 1_000 });
+    const again = watch(await attach("&after=1-1")); // in the place of the third
+    await third.over;
+    expect(await attach()).toMatchObject({ status: 429 });
+    gate.open();
+    await Promise.all([fourth.over, fifth.over, again.over]);
+    expect([fourth.text, fifth.text, first.text + again.text]).toEqual(["one two", "one two", "one two"]);
+  });
+});
+
 describe("delivery first, log behind", () => {
   test("a log that never answers holds no word back", async () => {
     const log = logWith(() => new Promise(() => undefined));

@@ -29,6 +29,8 @@ export interface FeedReader {
   notify(): void;
   /** The run continues elsewhere: attach again after so many milliseconds. */
   sendAway(afterMs: number): void;
+  /** Another reader wants the place. Returns whether this one has left: only one that was here for a while leaves. */
+  giveWay(): boolean;
 }
 
 /** A reader's place. `next` counts the entries of the feed from 0, and `sent` their bytes. */
@@ -216,6 +218,12 @@ export class Feed {
   /** Adds a reader, unless it would wait for a run that continues elsewhere. */
   join(reader: FeedReader): void {
     if (!this.#isElsewhere) this.#readers.add(reader);
+  }
+
+  /** Lets one of the readers leave for another one, those that came first before the others. Returns whether it has. */
+  makeRoom(): boolean {
+    for (const reader of this.#readers) if (reader.giveWay()) return true;
+    return false;
   }
 
   leave(reader: FeedReader): void {

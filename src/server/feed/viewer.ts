@@ -14,6 +14,15 @@ const KEEP_ALIVE_MS = 8_000;
 /** A connection that takes nothing for so long, although bytes wait, is gone, in milliseconds. */
 const FROZEN_MS = 60_000;
 
+/**
+ * A viewer leaves for another one, where there is room for no more, when it was here for so long, in milliseconds. A
+ * phone that has lost its network leaves connections behind that look alive for a quarter of an hour.
+ */
+const PLACE_MS = 30_000;
+
+/** A viewer that leaves for another one may come back after so long, in milliseconds. */
+const GIVE_WAY_MS = 1_000;
+
 const KEEP_ALIVE = ": keep-alive\n\n";
 
 /** The parts of a viewer. */
@@ -54,13 +63,14 @@ export class Viewer implements FeedReader {
   /** The connection waits for bytes. */
   #isWanted = false;
   #sentAt: number;
+  readonly #joinedAt: number;
 
   constructor({ feed, wire, keepAlive = KEEP_ALIVE, opening = keepAlive, now, onLeft }: ViewerParts) {
     this.#feed = feed;
     this.#wire = wire;
     this.#keepAlive = new Frame(keepAlive);
     this.#now = now;
-    this.#sentAt = now();
+    this.#sentAt = this.#joinedAt = now();
     this.#opening = opening === keepAlive ? this.#keepAlive : new Frame(opening);
     this.#onLeft = onLeft;
     feed.join(this);
@@ -103,6 +113,13 @@ export class Viewer implements FeedReader {
     this.#leave();
     connection?.enqueue(frame);
     connection?.close();
+  }
+
+  giveWay(): boolean {
+    if (this.#now() - this.#joinedAt < PLACE_MS) return false;
+    if (this.#isWanted) this.sendAway(GIVE_WAY_MS);
+    else this.gone(); // it has not taken what was sent
+    return true;
   }
 
   /** The connection is gone. */

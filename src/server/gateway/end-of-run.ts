@@ -47,6 +47,11 @@ class EndReader implements FeedReader {
     this.#leave(undefined);
   }
 
+  /** A request that waits for the end. */
+  giveWay(): boolean {
+    return false;
+  }
+
   #leave(end: EndEvent | undefined): void {
     this.#feed.leave(this);
     this.#onEnd(end);

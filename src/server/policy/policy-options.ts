@@ -42,7 +42,8 @@ export interface RelayLimits {
    */
   readonly runsPerUser?: number | undefined;
   /**
-   * Maximum number of connections that watch one run in this process. More are refused with 429.
+   * Maximum number of connections that watch one run in this process. For another one, the oldest leaves that was
+   * there for 30 seconds, and comes back if its page lives; without one, it is refused with 429.
    * @default 16
    */
   readonly viewersPerRun?: number | undefined;
