@@ -8,6 +8,7 @@ import { badRequest, notFound, Refusal } from "../dialects/refusal.ts";
 import { storedReply } from "../session/left-session.ts";
 import { LLMSession } from "../session/session.ts";
 import { storeAnswer } from "../session/session-log.ts";
+import type { SessionSnapshot } from "../session/snapshot.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
 import { ChatTitles, chatList } from "./chat-list.ts";
 import type { Feed } from "./feed/feed.ts";
@@ -30,6 +31,10 @@ import { RunHost } from "./run/run-host.ts";
 
 /** A request that is refused for a moment only may come again after so long, in milliseconds. */
 const RETRY_MS = 1_000;
+
+/** The store has the turn of a run that begins so long after it at most; it is read again so often, in milliseconds. */
+const MAX_TURN_MS = 1_000;
+const TURN_POLL_MS = 25;
 
 /** The server of replies. Its functions need no `this`. */
 export interface Relay {
@@ -210,12 +215,12 @@ class RelayServer {
     const after = cursorOf(route.after);
     const asked = typeof route.run === "function" ? await route.run(caller.user) : route.run;
     const named = asked === undefined ? undefined : checkedRunId(asked);
-    const run = named ?? (chat === undefined ? undefined : await this.#host.lastRunOf(chat, caller));
     let known: ChatHistory | undefined;
     if (route.withHistory) {
-      const name = chat === undefined ? run && (await this.#host.head(run, caller)).chat : scopedChat(caller, chat);
-      known = await this.#conversation(name);
+      const name = chat === undefined ? named && (await this.#host.head(named, caller)).chat : scopedChat(caller, chat);
+      known = await this.#conversation(name); // first: the last run is that of its turn, or a later one
     }
+    const run = named ?? (chat === undefined ? undefined : await this.#host.lastRunOf(chat, caller));
     if (known && !known.turn && route.idle) return answer(route.idle(known));
     // Behind the store: what fills the feed may leave with its last viewer.
     const found = run === undefined ? undefined : this.#feedFor(run, call, chat);
@@ -271,8 +276,10 @@ class RelayServer {
   async #conversation(id: string | undefined): Promise<ChatHistory | undefined> {
     const { sessions, policy, log } = this.#settings;
     if (!sessions || id === undefined) return undefined;
-    const { history, turn, unanswered, waiting } = await LLMSession.peek({ store: sessions.store, id });
-    const latest = await log.latestRun(id).catch(() => undefined);
+    const latestRun = () => log.latestRun(id).catch(() => undefined);
+    const before = await latestRun();
+    const { history, turn, unanswered, waiting } = await this.#stored({ store: sessions.store, id }, before?.run);
+    const latest = turn ? await latestRun() : before; // the turn may be that of a later run
     const head = latest && (await log.head(latest.run).catch(() => undefined));
     return {
       messages: exposedHistory(history, policy.expose),
@@ -281,6 +288,18 @@ class RelayServer {
       ...(unanswered !== undefined && { unanswered }),
       ...(waiting && { waiting: waiting.map((call) => call.id) }),
     };
+  }
+
+  /** Resolves with the conversation. The turn of a run that has just begun is waited for. */
+  async #stored(place: Parameters<typeof LLMSession.peek>[0], run: string | undefined): Promise<SessionSnapshot> {
+    for (let waitedMs = 0; ; waitedMs += TURN_POLL_MS) {
+      const isOver = run === undefined || (await this.#host.isOver(run)); // before the store is read
+      const seen = await LLMSession.peek(place);
+      if (isOver || seen.turn || waitedMs >= MAX_TURN_MS) return seen;
+      await new Promise((resolve) => {
+        setTimeout(resolve, TURN_POLL_MS);
+      });
+    }
   }
 
   async #list({ request, caller }: Call): Promise<Response> {

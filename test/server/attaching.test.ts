@@ -94,3 +94,51 @@ test("a start that another process has made meanwhile shows its reply, also befo
   await vi.advanceTimersByTimeAsync(2_000);
   expect(viewer.text).toBe("Hello");
 });
+
+describe("a page that comes in the first moment of a run, before the store has the question", () => {
+  /** A run whose question is on its way to the store, and another process on the same log and store. */
+  async function beginning() {
+    const [stores, replies] = [new Gate(), new Gate()];
+    const client = scriptedClient([{ steps: [{ text: "Roses " }, { pause: replies }, { text: "are red." }] }]);
+    const [log, store] = [memoryLog(), new MemoryStore()];
+    const append = store.append.bind(store);
+    store.append = async (id, records) => {
+      await stores.pass();
+      return append(id, records);
+    };
+    const relays = [1, 2].map(() => createRelay({ ...rules, client, log, sessions: { store } }));
+    const run = runId();
+    const first = relays[0]?.handle(post({ run, chat: "poems", message: "Write" }));
+    await stores.reached;
+    setTimeout(() => stores.open(), 100);
+    const over = async (): Promise<void> => {
+      await replies.reached;
+      replies.open();
+      if (first) await watch(await first).over;
+      await vi.advanceTimersByTimeAsync(2_000); // the other process reads the log
+    };
+    return { relays, run, over };
+  }
+
+  test.each([0, 1])("gets the question and the run, not the conversation before it: at process %i", async (place) => {
+    const { relays, run, over } = await beginning();
+    const answer = relays[place]?.handle(get("poems?view=page"));
+    await vi.advanceTimersByTimeAsync(200);
+    const page = (await answer)?.json();
+    expect(await page).toMatchObject({ messages: [{ role: "user", content: "Write" }], run });
+    await over();
+  });
+
+  test.each([0, 1])(
+    "connects to its reply with CopilotKit, not to an empty conversation: at process %i",
+    async (place) => {
+      const { relays, over } = await beginning();
+      const body = post({ threadId: "poems", runId: "1" }, "agent/default/connect");
+      const answer = relays[place]?.handlerFor(agUi)(body);
+      await vi.advanceTimersByTimeAsync(200);
+      const events = (await answer)?.text();
+      await over();
+      expect(await events).toMatch(/"Write".*Roses .*are red\./s);
+    },
+  );
+});
