@@ -96,6 +96,8 @@ const WAYS: readonly (readonly [string, ClientName, boolean, Calling])[] = [
   ["Gemini, whole", "gemini", true, (json) => JSON.stringify(gem(json))],
 ];
 
+const CODE = { at: "a\n\tb\\", to: '"\u0007' };
+
 const outcomeOf = (name: ClientName, body: string, whole: boolean) =>
   recorder.replied(name, "m", body, { whole }).then(
     ({ toolCalls, finishReason }) => ({ calls: toolCalls.map((call) => call.arguments), finishReason }),
@@ -108,6 +110,7 @@ describe.each(WAYS)("%s", (_name, client, whole, calling) => {
     ["an object of nothing", "{}", {}],
     ["nothing", "", {}],
     ["null", "null", {}],
+    ["a text with raw line breaks, as models write code", '{\n"at":"a\n\tb\\\\",\r\n"to":"\\"\u0007"}', CODE],
   ])("%s is an object", async (_what, json, expected) => {
     expect(await outcomeOf(client, calling(json), whole)).toEqual({ calls: [expected], finishReason: "toolCalls" });
   });
@@ -118,6 +121,7 @@ describe.each(WAYS)("%s", (_name, client, whole, calling) => {
     ["a number", "3"],
     ["a text", '"x"'],
     ["true", "true"],
+    ["a line break behind a backslash, which has no meaning", '{"at":"a\\\nb"}'],
   ])("%s is no arguments", async (_what, json) => {
     const error = await outcomeOf(client, calling(json), whole);
     expect(error).toBeInstanceOf(SendError);

@@ -1,8 +1,8 @@
 /** Values in an event, checked before use. */
 
 import { SendError } from "../../contract/errors.ts";
-import { parseExact } from "../../platform/exact-json.ts";
 import { isDeeper, MAX_DEPTH } from "../../platform/json-depth.ts";
+import { parseModelJson } from "../../platform/model-json.ts";
 
 /** A member that a server may leave out, or send as `null`. */
 export type Nullable<T> = T | null | undefined;
@@ -112,5 +112,5 @@ function parsedArguments(json: string): unknown {
   const text = json.trim();
   if (text === "") return {};
   const half = text.slice(0, text.length / 2);
-  return parseExact(half.endsWith("}") && text === half + half ? half : text.replace(/^\{\}\s*(?=\{)/, ""));
+  return parseModelJson(half.endsWith("}") && text === half + half ? half : text.replace(/^\{\}\s*(?=\{)/, ""));
 }
