@@ -140,3 +140,73 @@ describe("Anthropic", () => {
     await expect(recorder.replied("claude", "m", body)).rejects.toMatchObject({ kind: "protocol" });
   });
 });
+
+describe("a call that is not there", () => {
+  const chat = (delta: object, finish_reason: string, whole = false) =>
+    whole
+      ? JSON.stringify({ choices: [{ message: delta, finish_reason }] })
+      : `${events({ choices: [{ index: 0, delta }] }, { choices: [{ index: 0, delta: {}, finish_reason }] })}data: [DONE]\n\n`;
+  const EMPTY = [
+    { index: 0, id: "", type: "function", function: { name: "", arguments: "" } },
+    { index: 0, id: null, type: "function", function: null },
+    { index: 0, id: "x", type: "function", function: { name: null, arguments: null } },
+  ];
+  const claude = (stop_reason: string, ...blocks: readonly object[]) =>
+    events(
+      { type: "message_start", message: { id: "m", content: [] } },
+      ...blocks.flatMap((content_block, index) => [
+        { type: "content_block_start", index, content_block },
+        { type: "content_block_stop", index },
+      ]),
+      { type: "message_delta", delta: { stop_reason } },
+      { type: "message_stop" },
+    );
+
+  test.each(EMPTY)("an answer is not lost for an empty call next to it: %j", async (call) => {
+    for (const whole of [false, true]) {
+      const body = chat({ content: "Hi", tool_calls: [call] }, "stop", whole);
+      expect(await recorder.replied("compatible", "m", body, { whole })).toMatchObject({
+        content: "Hi",
+        toolCalls: [],
+        finishReason: "stop",
+      });
+    }
+  });
+
+  test("a call is delivered next to an empty one", async () => {
+    const calls = [
+      { index: 0, id: "a", function: { name: "look", arguments: "{}" } },
+      { index: 1, id: "", function: { name: "", arguments: "" } },
+    ];
+    const reply = await recorder.replied("compatible", "m", chat({ tool_calls: calls }, "tool_calls"));
+    expect(reply).toMatchObject({ toolCalls: [{ id: "a", name: "look", arguments: {} }], finishReason: "toolCalls" });
+  });
+
+  test("Ollama's answer is not lost for an empty call next to it", async () => {
+    const message = { role: "assistant", content: "Hi", tool_calls: [{ function: { name: "", arguments: {} } }] };
+    const body = `${JSON.stringify({ model: "m", message, done: true, done_reason: "stop" })}\n`;
+    expect(await recorder.replied("ollama own", "m", body)).toMatchObject({ content: "Hi", finishReason: "stop" });
+  });
+
+  const thinking = { type: "thinking", thinking: "hm", signature: "s" };
+  test.each([
+    ["compatible", chat({ content: "" }, "tool_calls")],
+    ["compatible", chat({ reasoning_content: "hm" }, "tool_calls")],
+    ["compatible", chat({ content: "Hi", tool_calls: [EMPTY[0]] }, "tool_calls")],
+    ["compatible", chat({ tool_calls: [{ function: { name: "", arguments: '{"at":1}' } }] }, "stop")],
+    ["claude", claude("tool_use")],
+    ["claude", claude("tool_use", thinking)],
+  ] as const)(
+    "a reply that ended for a call which never came is not taken for a silent success",
+    async (name, body) => {
+      await expect(recorder.replied(name, "m", body)).rejects.toMatchObject({ kind: "protocol", retryable: true });
+    },
+  );
+
+  test.each([
+    ["compatible", chat({ content: "Hi" }, "tool_calls")],
+    ["claude", claude("tool_use", { type: "text", text: "Hi" })],
+  ] as const)("its text stays: %s", async (name, body) => {
+    expect(await recorder.replied(name, "m", body)).toMatchObject({ content: "Hi", toolCalls: [] });
+  });
+});

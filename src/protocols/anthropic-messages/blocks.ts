@@ -44,11 +44,9 @@ export function inputOf({ begun, text }: OpenBlock): unknown {
   return json === "" ? begun.input : exactJsonOr(json);
 }
 
-/** Returns whether an input is absent or empty, as it is at the beginning of a call whose arguments follow. */
-export function isBare(input: unknown): boolean {
-  if (typeof input === "string") return input.trim() === "";
-  if (!isJsonObject(input)) return input === undefined || input === null;
-  return Object.keys(input).length === 0;
+/** Returns whether an ended block is thinking. */
+export function isThought(block: unknown): boolean {
+  return isJsonObject(block) && (block.type === "thinking" || block.type === "redacted_thinking");
 }
 
 function exactJsonOr(text: string): unknown {

@@ -14,13 +14,13 @@ import { brokenOffError, finishReasonOf, laterReason } from "../common/finish-re
 import { JsonProgress } from "../common/json-progress.ts";
 import { mediaChunk, mediaIn } from "../common/media-decoding.ts";
 import type { ThinkingPlace } from "../common/thinking-place.ts";
-import { toolCallOf } from "../common/tool-call-arguments.ts";
+import { isBare, toolCallOf } from "../common/tool-call-arguments.ts";
 import { uniqueCallId } from "../common/tool-call-ids.ts";
-import { cutCallError, malformedCallError } from "../common/tool-call-tracker.ts";
+import { cutCallError, lostCallError, malformedCallError } from "../common/tool-call-tracker.ts";
 import { countIn } from "../common/usage-counts.ts";
 import { argumentsIn, idIn, indexIn, listIn, meaningOf, nameIn, objectIn, textIn } from "../common/wire-values.ts";
 import type { Decoder } from "../protocol.ts";
-import { finished, isBare, type OpenBlock } from "./blocks.ts";
+import { finished, isThought, type OpenBlock } from "./blocks.ts";
 import { emitCitations } from "./citations.ts";
 import { ANTHROPIC_MESSAGES, type AnthropicReplay } from "./messages.ts";
 import { ProviderTools } from "./provider-tools.ts";
@@ -311,6 +311,8 @@ export class AnthropicDecoder implements Decoder {
       throw this.#brokenCall && reason !== "length" ? malformedCallError(name) : cutCallError(name);
     }
     this.#emitBareCall(chunks);
+    const isSilent = this.#calls === 0 && this.#textLength === 0 && this.#blocks.every(isThought);
+    if (reason === "toolCalls" && isSilent) throw lostCallError();
     for (const [index, { type }] of this.#open) if (type === "text" || type === "thinking") this.#end(index, chunks);
     this.#providerTools.close(chunks);
     // Servers with another protocol of their own say `end_turn` although there are calls. A stop sequence may cut one.

@@ -16,7 +16,7 @@ import { addLogprobs } from "../common/logprobs.ts";
 import { mediaIn } from "../common/media-decoding.ts";
 import { isOneText, isRestored, lostTextError } from "../common/text-comparison.ts";
 import { holdsSignature, madeUpCallId } from "../common/tool-call-ids.ts";
-import { ToolCallTracker } from "../common/tool-call-tracker.ts";
+import { lostCallError, ToolCallTracker } from "../common/tool-call-tracker.ts";
 import { laterUsage } from "../common/usage-counts.ts";
 import { firstAnswer, idIn, indexIn, listIn, nameIn, objectIn, textIn } from "../common/wire-values.ts";
 import type { Decoder } from "../protocol.ts";
@@ -130,10 +130,13 @@ export class ChatDecoder implements Decoder {
     this.#citations?.close(chunks);
     // This comes before the calls: if one is cut, the calls before it go back with their signatures.
     this.#collectReplay(this.#media.sound);
-    this.#calls?.close(raw !== undefined && reason !== "stop" && reason !== "toolCalls", chunks);
+    const isForCalls = reason === "toolCalls";
+    this.#calls?.close(isForCalls, raw !== undefined && reason !== "stop" && !isForCalls, chunks);
+    const anyCall = this.#calls?.anyNamed === true;
+    if (isForCalls && !anyCall && this.#text.length === 0 && !this.#media.any) throw lostCallError();
     facts.finishReason = this.#refused && reason === "stop" ? "refusal" : reason;
     // Ollama, LM Studio and Gemini say `stop` although there are calls.
-    if (this.#calls && reason === "stop") facts.finishReason = "toolCalls";
+    if (anyCall && reason === "stop") facts.finishReason = "toolCalls";
   }
 
   #collectReplay(sound: SoundReference | undefined): void {

@@ -2,6 +2,7 @@
 
 import type { ToolCall } from "../../contract/message.ts";
 import { exactJson, markedNumbers, mayLoseDigits, parseExact } from "../../platform/exact-json.ts";
+import { isJsonObject } from "../../platform/json-object.ts";
 import { jsonOf, wellFormedJson } from "../../platform/json-text.ts";
 
 /** Returns a call as it is delivered. It holds the model's own JSON where `arguments` lose digits. */
@@ -37,4 +38,11 @@ export function rawArgumentsOf({ rawArguments: json, arguments: args }: ToolCall
   } catch {
     return undefined;
   }
+}
+
+/** Returns whether arguments are absent or empty, as they are at the beginning of a call whose arguments follow. */
+export function isBare(args: unknown): boolean {
+  if (typeof args === "string") return args.trim() === "";
+  if (!isJsonObject(args)) return args === undefined || args === null;
+  return Object.keys(args).length === 0;
 }

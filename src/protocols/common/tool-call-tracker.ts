@@ -63,10 +63,6 @@ export class ToolCallTracker {
     this.#madeUpId = madeUpId;
   }
 
-  get size(): number {
-    return this.#calls.length;
-  }
-
   /** Begins a list of pieces: one that names a call twice names two calls. */
   beginList(): void {
     if (this.#named.size > 0) this.#named.clear();
@@ -102,14 +98,23 @@ export class ToolCallTracker {
     return call.id;
   }
 
+  /** Whether any call has a name. */
+  get anyNamed(): boolean {
+    return this.#calls.some(({ name }) => name !== "");
+  }
+
   /**
-   * Ends the reply: appends every complete call.
+   * Ends the reply: appends every complete call. Some servers send an empty one with every reply: neither name nor
+   * arguments.
+   * @param isForCalls whether the reply ended for its calls, so that an empty one is a call that was lost
    * @param cut whether the reply was cut, so that its last call may lack arguments
    * @throws {SendError} kind `truncated` or `protocol` when arguments are not a JSON object
    */
-  close(cut: boolean, chunks: MessageChunk[]): void {
+  close(isForCalls: boolean, cut: boolean, chunks: MessageChunk[]): void {
+    const mayBeEmpty = !isForCalls || this.anyNamed;
     for (const call of this.#calls) {
-      const { id, name } = call;
+      const { id, name, argumentsText } = call;
+      if (name === "" && argumentsText.trim() === "" && mayBeEmpty) continue;
       if (name === "") throw new SendError("protocol", "A tool call has no name.");
       const toolCall = toolCallOf(id, name, completeArguments(call, cut && call === this.#calls.at(-1)));
       chunks.push({ type: "toolCall", content: "", toolCall, isFinal: false });
@@ -241,6 +246,11 @@ function completeArguments({ name, argumentsText: text, isText }: OpenCall, cut:
 export function cutCallError(name: string): SendError {
   const message = `The reply was cut inside a call of ${name}. Raise \`maxOutputTokens\` if that was its limit.`;
   return new SendError("truncated", message, { retryable: false });
+}
+
+/** Returns the error of a reply that ended for its calls, but has neither a call nor text. */
+export function lostCallError(): SendError {
+  return new SendError("protocol", "The reply ended for a tool call that did not arrive.");
 }
 
 /** Returns the error of a call that the provider closed although its arguments are not a JSON object. */

@@ -15,7 +15,7 @@ import { callDelta } from "../common/call-delta.ts";
 import { isError, isForeignError } from "../common/error-kinds.ts";
 import { brokenOffError, finishReasonOf } from "../common/finish-reasons.ts";
 import { addLogprobs } from "../common/logprobs.ts";
-import { toolCallOf } from "../common/tool-call-arguments.ts";
+import { isBare, toolCallOf } from "../common/tool-call-arguments.ts";
 import { uniqueCallId } from "../common/tool-call-ids.ts";
 import { malformedCallError } from "../common/tool-call-tracker.ts";
 import { argumentsIn, idIn, listIn, nameIn, objectIn, textIn } from "../common/wire-values.ts";
@@ -88,6 +88,7 @@ export class OllamaDecoder implements Decoder {
   #readCall({ id: own, function: called }: WireToolCall, chunks: MessageChunk[]): void {
     const { name: given, arguments: args } = objectIn(called) ?? {};
     const name = textIn(given);
+    if (name === "" && isBare(args)) return; // some servers send an empty call with a reply
     if (name === "") throw new SendError("protocol", "A tool call has no name.");
     this.#calls ??= [];
     const index = this.#calls.length;
