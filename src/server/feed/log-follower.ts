@@ -29,8 +29,11 @@ const MAX_POLL_MS = 500;
 /** A read takes so many entries at a time. */
 const PAGE_LENGTH = 500;
 
-/** A writer without a lease is dead when it has none after so long, in milliseconds. */
-const SECOND_LOOK_MS = 1_000;
+/**
+ * A writer without a lease is dead when it has none after so long, in milliseconds. Writers renew each second, and a
+ * viewer that comes to a dead run waits for no more than one.
+ */
+const SECOND_LOOK_MS = 950;
 
 /** The log notes that the run is watched for so long, in milliseconds, and again after half of it. */
 const VIEWED_MS = 10_000;
@@ -205,12 +208,13 @@ export class LogFollower {
     this.#parts.log.markViewed(this.head.id, VIEWED_MS).catch(() => undefined);
   }
 
-  /** Resolves when the log has rung, or after a while. */
+  /** Resolves when the log has rung, when it is time for the second look at a lease, or after a while. */
   #notifier(): Promise<void> {
-    const pollMs = this.#pollMs;
-    this.#pollMs = Math.min(pollMs * 2, MAX_POLL_MS);
+    const lookMs = (this.#unownedSince ?? Number.POSITIVE_INFINITY) + SECOND_LOOK_MS - this.#parts.now();
+    const waitMs = this.#rang ? 0 : Math.max(0, Math.min(this.#pollMs, lookMs));
+    this.#pollMs = Math.min(this.#pollMs * 2, MAX_POLL_MS);
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, this.#rang ? 0 : pollMs);
+      const timer = setTimeout(resolve, waitMs);
       this.#wake = () => {
         clearTimeout(timer);
         resolve();
