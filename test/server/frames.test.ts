@@ -127,11 +127,15 @@ test("a viewer of a finished reply costs two writes", async () => {
     httpVersionMajor: 1,
     socket: {},
     complete: true,
+    resume: () => undefined,
   });
   const response = Object.assign(new EventEmitter(), {
     setHeader: () => undefined,
     write: (content: unknown) => writes.push(content) > 0,
-    end: () => response.emit("finish"),
+    end: (content: unknown) => {
+      writes.push(content);
+      return response.emit("finish");
+    },
     destroy: () => response.emit("finish"),
   });
   const finished = once(response, "finish");

@@ -169,6 +169,22 @@ describe("a client sees no difference between the roads", () => {
   });
 });
 
+test("the last event leaves with the end of the response, not in a packet before it", async () => {
+  const handle = toNode(relayOf());
+  const last: string[] = [];
+  const origin = await listen((request, response) => {
+    const end = response.end.bind(response);
+    response.end = ((content?: string) => {
+      last.push(String(content));
+      return end(content);
+    }) as ServerResponse["end"];
+    handle(request, response);
+  });
+  const { text } = await answerTo(origin, { body: JSON.stringify(START) });
+  expect(text).toContain('"type":"complete"');
+  expect(last).toEqual([expect.stringContaining('"type":"complete"')]);
+});
+
 test("a response that the server has ended, as at a timeout, gets no frame behind its end", async () => {
   const listener = toNode(relayOf());
   const origin = await listen((request, response) => {

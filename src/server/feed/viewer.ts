@@ -41,7 +41,8 @@ export interface ViewerParts {
 /** A connection as its viewer sees it. */
 export interface Connection {
   enqueue(frame: Frame): void;
-  close(): void;
+  /** Ends the connection behind its last frame. */
+  close(last: Frame): void;
   error(error: Error): void;
 }
 
@@ -111,8 +112,7 @@ export class Viewer implements FeedReader {
     if (!frame) return this.gone();
     const connection = this.#connection;
     this.#leave();
-    connection?.enqueue(frame);
-    connection?.close();
+    connection?.close(frame);
   }
 
   giveWay(): boolean {
@@ -144,8 +144,7 @@ export class Viewer implements FeedReader {
     if (!end) return;
     const connection = this.#connection;
     this.#leave();
-    connection?.enqueue(end);
-    connection?.close();
+    connection?.close(end);
   }
 
   /** Returns the opening, with what is there already: a write costs more than its bytes. */

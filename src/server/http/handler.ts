@@ -103,7 +103,10 @@ function responseOf({ viewer, headers }: Shown, left: AbortSignal): Response {
     start: (controller) => {
       viewer.start({
         enqueue: ({ bytes }) => controller.enqueue(bytes),
-        close: () => controller.close(),
+        close: ({ bytes }) => {
+          if (bytes.byteLength > 0) controller.enqueue(bytes);
+          controller.close();
+        },
         error: (error) => controller.error(error),
       });
     },

@@ -22,7 +22,7 @@ export interface NodeResponse extends ChunkedResponse {
   writeHead(status: number): unknown;
   flushHeaders?(): void;
   uncork?(): void;
-  end(): unknown;
+  end(content?: string | Uint8Array): unknown;
   destroy(): unknown;
   on(event: string, listener: Listener): unknown;
   off(event: string, listener: Listener): unknown;
@@ -156,7 +156,7 @@ function show(viewer: Viewer, response: NodeResponse): void {
     enqueue(frame) {
       if (write(frame)) pull();
     },
-    close: () => end(response),
+    close: ({ content }) => end(response, content), // in one write, where the two would be a packet each
     error: () => response.destroy(),
   });
 }
@@ -176,9 +176,10 @@ async function pipe(body: ReadableStream<Uint8Array>, response: NodeResponse, go
 }
 
 /** Node 24 loses what a response keeps back that ends while it is corked. */
-function end(response: NodeResponse): void {
+function end(response: NodeResponse, last: string | Uint8Array = ""): void {
+  if (response.writableEnded) return; // by a timeout of the server
   for (let corks = response.writableCorked ?? 0; corks > 0; corks--) response.uncork?.();
-  response.end();
+  response.end(last);
 }
 
 function drained(response: NodeResponse, gone: AbortSignal): Promise<void> {
