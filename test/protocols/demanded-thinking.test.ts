@@ -107,6 +107,28 @@ test.each<[string, string, unknown, unknown]>([
   expect(sent.ofWords).toBe(ofWords);
 });
 
+test("llama.cpp does not refuse a call of gpt-oss that has text before it", async () => {
+  const bodies: { messages: object[] }[] = [];
+  const fetch: typeof globalThis.fetch = async (_url, init) => {
+    bodies.push(JSON.parse(String(init?.body)));
+    return Response.json({ choices: [{ message: { content: "ok" }, finish_reason: "stop" }] });
+  };
+  const data = { reasoning: { field: "reasoning_content", text: THOUGHT } };
+  const replay = { provider: "llamacpp", protocol: "chat-completions", data };
+  const toolCalls = [{ id: "t", name: "w", arguments: {} }];
+  const turn = (content: string): Message[] => [
+    { role: "user", content: "hi" },
+    { role: "assistant", content, toolCalls, replay },
+    { role: "tool", toolCallId: "t", content: "sun" },
+  ];
+  const asked = (model: string, content: string) =>
+    new CompatibleClient({ preset: "llamacpp", model, fetch }).sendMessage(turn(content));
+  await asked("gpt-oss-20b", "I look.");
+  await asked("gpt-oss-20b", "");
+  await asked("other", "I look.");
+  expect(bodies.map(({ messages }) => "reasoning_content" in (messages[1] ?? {}))).toEqual([false, true, true]);
+});
+
 test("the first token waits for no rule about thinking", () => {
   const reasoningReplay = vi.fn(() => undefined);
   const { createDecoder } = chatCompletions({ maxTokensField: "max_tokens", reasoningReplay });

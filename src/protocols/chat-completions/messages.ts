@@ -114,7 +114,7 @@ function assistantMessage(
       role: "assistant",
       content: keepsParts ? written : turn.content === "" && images.length === 0 ? null : wellFormed(turn.content),
       ...(images.length > 0 && { images: images.map(wireImage) }),
-      ...reasoningFields(own?.isFromHere ? reasoning : undefined, calls.length > 0, isInLoop, rule),
+      ...reasoningFields(own?.isFromHere ? reasoning : undefined, turn.content, calls.length > 0, isInLoop, rule),
       ...(isSameModel &&
         own.isFromAccount && {
           ...(details && { reasoning_details: detailsFor(calls, details) }),
@@ -199,12 +199,14 @@ const UNSIGNED = { extra_content: { google: { thought_signature: "skip_thought_s
 /** Returns the fields of plain thinking where the server requires them, even for a turn without thinking. */
 function reasoningFields(
   reasoning: ChatReplay["reasoning"],
+  text: string,
   hasCalls: boolean,
   isInLoop: boolean,
   rule: ReasoningReplay | undefined,
 ): JsonObject {
-  const { turns, missing } = rule ?? {};
-  const kept = turns === "all" || (turns === "loop" && isInLoop) ? reasoning : undefined;
+  const { turns, missing, notWithTextAndCalls } = rule ?? {};
+  const isRefused = notWithTextAndCalls && hasCalls && text !== "";
+  const kept = !isRefused && (turns === "all" || (turns === "loop" && isInLoop)) ? reasoning : undefined;
   // A server that requires the field requires it of every turn, also of those that another model wrote.
   const isDemanded = missing !== undefined && (missing.turns === "all" || hasCalls);
   return {

@@ -8,6 +8,8 @@ export interface ReasoningReplay {
   readonly place: "reasoning_content" | "as it came" | "parts";
   /** Which replies have it: those of the current loop of calls, or all. */
   readonly turns: "loop" | "all";
+  /** Whether the server refuses it in a turn that has text and calls. */
+  readonly notWithTextAndCalls?: true;
   /** The `reasoning_content` of turns without thinking, and the turns that require it. */
   readonly missing?: { readonly text: string; readonly turns: "calls" | "all" };
 }
@@ -70,4 +72,7 @@ function replayBy(model: string, address: string): ReasoningReplay | undefined {
 
 /** llama.cpp's thinking models require it in the field that it came in. */
 export const llamacppReplay: ReasoningRule = (model, address) =>
-  commonReplay(model, address) ?? { place: "as it came", turns: "loop" };
+  commonReplay(model, address) ?? (/gpt-oss/i.test(model) ? GPT_OSS : { place: "as it came", turns: "loop" });
+
+/** The template of gpt-oss has one place before a call: for text, or for thinking. */
+const GPT_OSS: ReasoningReplay = { place: "as it came", turns: "loop", notWithTextAndCalls: true };
