@@ -66,6 +66,29 @@ describe("over Chat Completions", () => {
       ]);
     });
 
+    test("thoughts that share an index do not spoil each other", async () => {
+      const sealed = { type: "reasoning.encrypted", index: 0, format: "openai-responses-v1" };
+      const thoughts = [
+        { ...sealed, id: "rs_1", data: "one" },
+        { ...sealed, id: "rs_2", data: "two" },
+        { ...text, text: "a", signature: "1" },
+        { ...text, text: "b", signature: "2" },
+      ];
+      const [, , first, then] = thoughts;
+      const pieces = [
+        thoughts[0],
+        thoughts[1],
+        { ...first, signature: null },
+        { ...text, signature: "1" },
+        { ...then, signature: null },
+        { ...text, text: "", signature: "2" },
+      ];
+      const deltas = pieces.map((piece) => ({ reasoning_details: [piece] }));
+      const reply = await replied("openrouter", "openai/gpt-5.6", ...deltas, { content: "So." });
+      const [own] = await second("openrouter", "openai/gpt-5.6", "messages", [reply, GO_ON]);
+      expect(own).toEqual({ role: "assistant", content: "So.", reasoning_details: thoughts });
+    });
+
     test("in a loop of calls as well", async () => {
       const reply = await replied("openrouter", model, ...deltas, { tool_calls: [CALL] });
       expect(await second("openrouter", model, "messages", [reply, answer("call_0001")])).toEqual([

@@ -44,12 +44,13 @@ export class ReplayCollector {
 
   /**
    * Pieces belong together by type and index: Gemini's text and its encrypted twin share an index. Text, summary and
-   * data are joined. Every other field, signatures included, replaces the old one.
+   * data are joined. Every other field, signatures included, replaces the old one. Some providers give each thought the
+   * same index: then another id begins another detail, and so does text behind a signature.
    */
   addDetail(piece: ReasoningDetail): void {
     const mark = piece.index === undefined ? undefined : JSON.stringify([piece.type, piece.index]);
     const known = mark === undefined ? undefined : this.#openDetails.get(mark);
-    if (!known) {
+    if (!known || isAnother(known, piece)) {
       const detail: Record<string, unknown> = { ...piece };
       this.#details.push(detail);
       if (mark !== undefined) this.#openDetails.set(mark, detail);
@@ -113,6 +114,11 @@ export class ReplayCollector {
     };
     return Object.keys(data).length > 0 ? { provider, protocol: PROTOCOL_NAME, model, data } : undefined;
   }
+}
+
+/** Returns whether a piece that has the marks of a detail begins one of its own. */
+function isAnother(known: ReasoningDetail, { id, text }: ReasoningDetail): boolean {
+  return Boolean((id && known.id && id !== known.id) || (known.signature && text));
 }
 
 /**

@@ -85,6 +85,7 @@ export interface UrlCitation {
 /** One element of OpenRouter's `reasoning_details`. */
 export interface ReasoningDetail {
   readonly type?: string;
+  readonly id?: string | null;
   readonly index?: number;
   readonly text?: string | null;
   readonly summary?: string | null;
