@@ -129,6 +129,25 @@ describe.skipIf(sqliteMissing !== undefined)(title, () => {
       },
     );
 
+    test("a clock that is set forward by an hour takes no conversation from a process that lives", async () => {
+      await inFolder(async (path) => {
+        const [one, two] = [await driver.open(path), await driver.open(path)];
+        const [holder, other] = [new SQLiteStore(one), new SQLiteStore(two)];
+        await holder.append("a", [{ type: "text", text: "kept" }]);
+        await other.list();
+        const forward = vi.spyOn(Date, "now").mockReturnValue(Date.now() + 3_600_000);
+        try {
+          await expect(other.claim("a")).rejects.toMatchObject({ kind: "busy" });
+          await expect(other.delete("a")).rejects.toMatchObject({ kind: "busy" });
+          await holder.append("a", [{ type: "text", text: "and more" }]);
+        } finally {
+          forward.mockRestore();
+          one.close();
+          two.close();
+        }
+      });
+    });
+
     test("ten connections that begin at once make one schema", async () => {
       await inFolder(async (path) => {
         const databases = await Promise.all(Array.from({ length: 10 }, () => driver.open(path)));

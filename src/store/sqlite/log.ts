@@ -15,6 +15,7 @@ import { DEFAULT_LIMIT, type LogOptions, type LogSettings, logSettingsOf } from 
 import { SqliteDatabase, type SqliteLike } from "./database.ts";
 import { END_NUMBER, LOG_SCHEMA } from "./log-schema.ts";
 import { notifierOf, type SqliteNotifier } from "./notifier.ts";
+import { SteadyTime } from "./steady-time.ts";
 
 /** The options of `sqliteLog`. */
 export interface SqliteLogOptions extends LogOptions {
@@ -61,8 +62,9 @@ const MAX_SWEPT = 20;
  * ```
  */
 export function sqliteLog(database: SqliteLike, options: SqliteLogOptions = {}): ReplyLog {
-  const { now = Date.now, ...rest } = options;
-  if (typeof now !== "function") throw new TypeError("`now` must be a function that returns milliseconds.");
+  const { now, ...rest } = options;
+  if (now !== undefined && typeof now !== "function")
+    throw new TypeError("`now` must be a function that returns milliseconds.");
   return new SqliteLog(database, logSettingsOf(rest), now);
 }
 
@@ -71,15 +73,19 @@ class SqliteLog implements ReplyLog {
   readonly #keepMs: number;
   readonly #maxRunMs: number;
   readonly #now: () => number;
+  /** Absent for a clock of the program. */
+  readonly #time: SteadyTime | undefined;
   readonly #database: SqliteDatabase;
   readonly #notifier: SqliteNotifier;
   readonly #unwatch = new Set<() => void>();
 
-  constructor(handle: SqliteLike, { leaseMs, keepMs, maxRunMs }: LogSettings, now: () => number) {
+  constructor(handle: SqliteLike, { leaseMs, keepMs, maxRunMs }: LogSettings, clock?: () => number) {
     this.leaseMs = leaseMs;
     this.#keepMs = keepMs;
     this.#maxRunMs = maxRunMs;
-    this.#now = now;
+    const time = new SteadyTime();
+    this.#time = clock ? undefined : time;
+    this.#now = clock ?? (() => time.now());
     this.#database = new SqliteDatabase(handle, LOG_SCHEMA);
     this.#notifier = notifierOf(handle, this.#database);
   }
@@ -157,7 +163,7 @@ class SqliteLog implements ReplyLog {
   async isViewed(run: string): Promise<boolean> {
     const sql = "SELECT viewed_until FROM cloudllm_runs WHERE run = ?";
     const row = await this.#database.read(() => this.#database.get<{ viewed_until: number }>(sql, run));
-    return row !== undefined && row.viewed_until > this.#now();
+    return row !== undefined && row.viewed_until > this.#passed();
   }
 
   async latestRun(chat: string): Promise<ChatRun | undefined> {
@@ -302,17 +308,25 @@ class SqliteLog implements ReplyLog {
   }
 
   #unexpired(row: RunRow | undefined): RunRow | undefined {
-    return row && row.expires_at > this.#now() ? row : undefined;
+    return row && row.expires_at > this.#passed() ? row : undefined;
   }
 
   #latestRun(chat: string): ChatRun | undefined {
     const sql = "SELECT run, number FROM cloudllm_chats WHERE chat = ? AND expires_at > ?";
-    const row = this.#database.get<ChatRun>(sql, textKey(chat), this.#now());
+    const row = this.#database.get<ChatRun>(sql, textKey(chat), this.#passed());
     return row && { run: row.run, number: row.number };
   }
 
   #isOwned({ is_ended, owned_until }: RunRow): boolean {
-    return !is_ended && owned_until > this.#now();
+    return !is_ended && owned_until > this.#passed();
+  }
+
+  /**
+   * Returns the time that has passed for certain: 0 in the moment after the clock was set forward. Until then all runs
+   * that have a lease are owned, and nothing has expired.
+   */
+  #passed(): number {
+    return this.#time?.wasSetForward(this.leaseMs) ? 0 : this.#now();
   }
 
   /** Returns until when a running run is owned and kept. The latter is an index, and changes only now and then. */
@@ -324,10 +338,11 @@ class SqliteLog implements ReplyLog {
 
   #sweep(): void {
     const sql = "SELECT key FROM cloudllm_runs WHERE expires_at <= ? ORDER BY expires_at LIMIT ?";
-    const expired = this.#database.all<{ key: number }>(sql, this.#now(), MAX_SWEPT);
+    const now = this.#passed();
+    const expired = this.#database.all<{ key: number }>(sql, now, MAX_SWEPT);
     for (const { key } of expired) this.#remove(key);
     const chats = "SELECT chat FROM cloudllm_chats WHERE expires_at <= ? ORDER BY expires_at LIMIT ?";
-    for (const { chat } of this.#database.all<{ chat: string }>(chats, this.#now(), MAX_SWEPT)) {
+    for (const { chat } of this.#database.all<{ chat: string }>(chats, now, MAX_SWEPT)) {
       this.#database.run("DELETE FROM cloudllm_chats WHERE chat = ?", chat);
     }
   }

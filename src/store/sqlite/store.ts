@@ -11,6 +11,7 @@ import {
 } from "../leased-store.ts";
 import { type PageRequest, storedSession } from "../listing.ts";
 import { SqliteDatabase, type SqliteLike, type SqliteSchema, schemaSql } from "./database.ts";
+import { SteadyTime } from "./steady-time.ts";
 
 /** The options of `new SQLiteStore`. */
 export type SQLiteStoreOptions = LeaseOptions;
@@ -120,6 +121,7 @@ ORDER BY updated_at DESC, id LIMIT ?`;
 
 class SqliteTable implements SessionTable {
   readonly engine = "SQLite";
+  readonly #time = new SteadyTime();
   readonly #database: SqliteDatabase;
 
   constructor(database: SqliteDatabase) {
@@ -131,7 +133,7 @@ class SqliteTable implements SessionTable {
       const row = this.#database.get<SessionRow>(FIND, key);
       const forMs = row?.holder === wish ? 0 : this.#remainingMs(key, row, leaseMs);
       if (forMs > 0) return { forMs };
-      this.#database.run(TAKE, key, wish, Date.now() + leaseMs);
+      this.#database.run(TAKE, key, wish, this.#time.now() + leaseMs);
       return { token: wish, next: row?.next ?? 1, isKept: typeof row?.updated_at === "number" };
     });
   }
@@ -139,7 +141,7 @@ class SqliteTable implements SessionTable {
   write({ key, token }: TableLease, batch: Batch, leaseMs: number): Promise<boolean> {
     const { number, from, records, title = null } = batch;
     return this.#database.write(() => {
-      const now = Date.now();
+      const now = this.#time.now();
       const values = [number + 1, now, now + leaseMs, title, from, key, token, number];
       if (this.#database.run(HOLD, ...values) === 0) return false;
       this.#database.run(UNDO, key, from);
@@ -150,7 +152,7 @@ class SqliteTable implements SessionTable {
 
   renew(leases: readonly TableLease[], leaseMs: number): Promise<void> {
     return this.#database.write(() => {
-      for (const { key, token } of leases) this.#database.run(RENEW, Date.now() + leaseMs, key, token);
+      for (const { key, token } of leases) this.#database.run(RENEW, this.#time.now() + leaseMs, key, token);
     });
   }
 
@@ -195,13 +197,15 @@ class SqliteTable implements SessionTable {
 
   /**
    * Returns the time until a session is free, in milliseconds; 0 when it is. A lease from before the clock was set back
-   * is shortened: it would outlive its dead holder by as much.
+   * is shortened: it would outlive its dead holder by as much. One that has expired since the clock was set forward has
+   * a holder that may live, and renews it.
    */
   #remainingMs(key: string, row: SessionRow | undefined, leaseMs: number): number {
     if (!row || row.holder === null) return 0;
-    const forMs = row.held_until - Date.now();
+    const forMs = row.held_until - this.#time.now();
+    if (forMs <= 0 && this.#time.wasSetForward(leaseMs)) return leaseMs;
     if (forMs <= leaseMs) return Math.max(0, forMs);
-    this.#database.run(SHORTEN, Date.now() + leaseMs, key);
+    this.#database.run(SHORTEN, this.#time.now() + leaseMs, key);
     return leaseMs;
   }
 }

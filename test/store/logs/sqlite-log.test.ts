@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test, vi } from "vitest";
 import type { SqliteLike } from "../../../src/store/sqlite/database.ts";
 import { sqliteLog } from "../../../src/store/sqlite/log.ts";
 import { SQLiteStore } from "../../../src/store/sqlite/store.ts";
@@ -140,6 +140,34 @@ describe.skipIf(sqliteMissing !== undefined)(
           expect(await log.seal(head.id, complete("lost"))).toEqual(complete("lost"));
         },
       );
+
+      test("a clock that is set forward by an hour ends no reply for viewers of another process, whose writer lives", async () => {
+        const [file, now] = [join(folder, `${crypto.randomUUID()}.db`), Date.now];
+        let setMs = 0;
+        const clock = vi.spyOn(Date, "now").mockImplementation(() => now() + setMs);
+        const [here, there] = [await opened(file), await opened(file)].map((database) => sqliteLog(database));
+        if (!here || !there) throw new Error("no logs");
+        const [head, ended] = [headOf(), headOf()];
+        const writer = await begun(here, head);
+        await here.setLatestRun(head.chat, { run: head.id, number: 1 });
+        await there.markViewed(head.id, 10_000);
+        await writer.append([entry("1-1")]);
+        await (await begun(here, ended)).end(complete("all"));
+        await there.read(head.id);
+        setMs = 3_600_000;
+        try {
+          expect(await there.read(head.id)).toEqual({ entries: [entry("1-1")], isOwned: true });
+          expect(await there.takeOver(head.id, 2)).toBeUndefined();
+          expect((await there.read(ended.id))?.end).toEqual(complete("all"));
+          await begun(there, headOf()); // sweeps
+          expect(await here.isViewed(head.id)).toBe(true);
+          expect(await there.latestRun(head.chat)).toEqual({ run: head.id, number: 1 });
+          expect(await writer.append([entry("1-2")])).toBe("running");
+          expect((await there.read(head.id, "1-1"))?.entries).toEqual([entry("1-2")]);
+        } finally {
+          clock.mockRestore();
+        }
+      });
 
       test("a run that is renewed lasts for a day at most", async () => {
         let now = 1_000_000;
