@@ -53,9 +53,11 @@ export class Composer {
    * the page, so its text has a place of its own.
    */
   open(chat: string, isInAddress: boolean): void {
+    const typed = this.#chat === "" ? this.#text.value : ""; // before the page began
     this.#chat = chat;
     this.#draft = draftOf(isInAddress ? chat : "");
-    this.#text.value = storedText("sessionStorage", this.#draft);
+    const begun = storedText("sessionStorage", this.#draft);
+    if (typed === "" || begun !== "") this.#text.value = begun + (typed && `\n${typed}`);
     this.#tray.open(chat);
   }
 

@@ -9,7 +9,7 @@ import { startThemeButton } from "./theme-button.ts";
 /** A server that is away is asked again after so long, in milliseconds. */
 const RETRY_MS = 3_000;
 
-/** The page is painted before this, and takes no input until the server has answered. */
+/** The page is painted before this. Until the server has answered, it takes the text of a message and nothing else. */
 async function start(): Promise<void> {
   const frame = elementOf("app", HTMLElement);
   const notice = elementOf("notice", HTMLElement);
@@ -27,7 +27,8 @@ async function start(): Promise<void> {
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
         break;
       case "info":
-        frame.inert = false;
+        for (const part of frame.querySelectorAll<HTMLElement>("[inert]")) part.inert = false;
+        frame.ariaBusy = null;
         new App(answer.info).start();
         return;
     }

@@ -29,7 +29,7 @@ const notes: Given = { name: "notes.md", mimeType: "", buffer: Buffer.from("# No
 
 /** Resolves when the page takes input. */
 function ready(page: Page): Promise<void> {
-  return page.locator("#app:not([inert])").waitFor();
+  return page.locator("#app:not([aria-busy])").waitFor();
 }
 
 async function choose(page: Page, ...files: readonly Given[]): Promise<void> {

@@ -47,7 +47,7 @@ describe.each<EngineName>(["firefox", "webkit"])("the page in %s", (name) => {
   }
 
   const say = async (text: string): Promise<void> => {
-    await engine.until(() => document.querySelector<HTMLElement>("#app")?.inert === false);
+    await engine.until(() => document.querySelector("#app:not([aria-busy])") !== null);
     await engine.until(() => document.querySelector("#welcome:not([hidden]), .turn") !== null);
     await engine.click("#text");
     await engine.press(...text, KEYS.Enter);

@@ -8,7 +8,7 @@ import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type BreakingProxy, breakingProxy } from "../support/breaking-proxy.ts";
 import { launch, noBrowser, openPage, watch } from "../support/browser.ts";
-import { completed, type PageSiteOptions, pageSite, reply, say } from "../support/page-site.ts";
+import { completed, messageBox, type PageSiteOptions, pageSite, reply, say } from "../support/page-site.ts";
 import { startServed } from "../support/served.ts";
 
 describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})` : ""}`, () => {
@@ -163,6 +163,31 @@ describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})
     rmSync(folder, { recursive: true, force: true });
   });
 
+  test("the letters of a person who types before the page knows its server are there when it does", async () => {
+    await using site = await siteWith([{ text: "Here." }]);
+    const { page } = site;
+    const gate = new Gate();
+    await page.route("**/info", async (route) => {
+      await gate.pass();
+      await route.continue();
+    });
+    const box = messageBox(page);
+    await page.reload();
+    await box.pressSequentially("Good mor");
+    await gate.reached;
+    gate.open();
+    await page.locator("#app:not([aria-busy])").waitFor();
+    await page.locator("#welcome:not([hidden])").waitFor();
+    await page.keyboard.type("ning"); // the caret stays
+    expect(await box.inputValue()).toBe("Good morning");
+    await page.reload();
+    await box.pressSequentially("Ada");
+    await expect.poll(() => box.inputValue()).toMatch(/^Good morning\n?.*Ada$/s);
+    await page.keyboard.press("Enter");
+    await completed(page, "Here.");
+    expect(await page.locator(".bubble").innerText()).toContain("Good morning");
+  });
+
   test("a page that is opened while the server is away starts when it is back", async () => {
     await using site = await siteWith([{ text: "Here." }]);
     const { page, watched } = site;
@@ -170,7 +195,9 @@ describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})
     await page.route("**/info", (route) => (isAway ? route.abort() : route.continue()));
     await page.reload();
     await page.getByText("The server cannot be reached.").waitFor();
-    expect(await page.locator("#app").evaluate((frame: HTMLElement) => frame.inert)).toBe(true);
+    for (const part of ["#sidebar", "#thread", "#attach", "#send"]) {
+      expect(await page.locator(part).evaluate((element: HTMLElement) => element.inert)).toBe(true);
+    }
     isAway = false;
     await say(page, "Hello");
     await completed(page, "Here.");

@@ -48,6 +48,7 @@ export async function pageSite(
 
 /** Writes a message and sends it. */
 export async function say(page: Page, text: string): Promise<void> {
+  await page.locator("#app:not([aria-busy])").waitFor();
   await messageBox(page).fill(text);
   await page.keyboard.press("Enter");
 }
