@@ -7,15 +7,23 @@ import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { rolldown } from "rolldown";
 
-/** Sources that every entry shares, without those that the relay alone uses and the parts that are loaded lazily: schemas, recovery. */
+/** Sources that every entry shares, without those that the relay alone uses and the parts that are loaded lazily: schemas, recovery, races, stores. */
 const CORE =
-  /[/]src[/](?!(?:cli|credentials|dialects|embedded|models|otel|page|react|runtime|server|store|testing|web)[/]|schema[/](?!load-|schema[.]|standard-)|session[/](?:approvals|left-|load-(?:node|static)|merge-|tool-runner|turn-calls|turn-source)|stream[/](?:overlap-|recovering-)|transport[/](?:default-|fetch-network|ndjson|node-|proxy-|unsupported-)|protocols[/].+[/]|protocols[/](?:index|load-|with-))/;
+  /[/]src[/](?!(?:cli|credentials|dialects|embedded|models|otel|page|react|runtime|server|store|testing|web)[/]|reliability[/](?:fallback-|load-(?:node|static)|race[.]|races|runner)|schema[/](?!load-|schema[.]|standard-)|session[/](?:approvals|ask|end-left|execute-|left-|load-(?:node|static)|merge-|record-fault|replay|session-log|snapshot|store-deadline|stored-|tool-arguments|tool-runner|turn[.]|turn-calls|turn-source|turn-timeout|unsaved-)|stream[/](?:overlap-|recovering-|rest-of-)|transport[/](?:default-|fetch-network|ndjson|node-|proxy-|unsupported-)|protocols[/].+[/]|protocols[/](?:index|load-|with-))/;
 
 /** A wire format: a file of its own, which a client loads when it needs it. */
 const PROTOCOL = /[/]src[/]protocols[/](anthropic-messages|chat-completions|gemini|ollama|responses)[/]/;
 
 /** A turn of a session: a file of its own, which the first turn loads. */
-const TURN = /[/]src[/]session[/](?:approvals|merge-|tool-runner|turn-calls|turn-source)/;
+const TURN =
+  /[/]src[/](?:session[/](?:approvals|ask|execute-|merge-|tool-arguments|tool-runner|turn[.]|turn-calls|turn-source|turn-timeout)|stream[/]rest-of-)/;
+
+/** Races between clients: a file of its own, which the first call of a fallback or a hedge loads. */
+const RACES = /[/]src[/]reliability[/](?:fallback-|race[.]|races|runner)/;
+
+/** Sessions in stores: a file of its own, which the first of them loads. */
+const STORED =
+  /[/]src[/]session[/](?:end-left|record-fault|replay|session-log|snapshot|store-deadline|stored-|unsaved-)/;
 
 /**
  * The sources that the wire formats share, in a file that needs no other than `stream`: where the wire formats come with
@@ -79,6 +87,8 @@ export async function bundle(root, folder, manifest) {
         { name: "protocols", test: COMMON, priority: 2 },
         { name: "core", test: CORE, priority: 1 },
         { name: "turn-source", test: TURN },
+        { name: "stored-session", test: STORED },
+        { name: "races", test: RACES },
         { name: "load-static-chat", test: /[/]load-static-chat/, includeDependenciesRecursively: false },
         { name: (id) => PROTOCOL.exec(id)?.[1], debugName: "protocol", test: PROTOCOL },
       ],

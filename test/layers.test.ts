@@ -17,7 +17,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   transport: ["contract", "platform"],
   protocols: ["contract", "platform", "schema", "stream", "transport"], // a protocol names the framing of its events
   call: ["contract", "platform", "protocols", "stream", "transport"],
-  runtime: ["protocols", "session", "transport"],
+  runtime: ["protocols", "reliability", "session", "transport"],
   clients: ["call", "contract", "platform", "protocols", "schema", "stream", "tokens", "transport"],
   reliability: ["contract", "platform", "stream", "tokens"],
   session: ["contract", "platform", "schema", "stream", "tokens"],

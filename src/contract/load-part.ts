@@ -5,12 +5,12 @@ import { messageOf } from "../platform/text-of.ts";
 import { SendError } from "./errors.ts";
 
 /**
- * Resolves when the part is loaded.
+ * Resolves with the part.
  * @throws {SendError} kind `unsupported` when it cannot be loaded
  */
-export async function loadPart(part: LazyPart<unknown>): Promise<void> {
+export async function loadPart<Part>(part: LazyPart<Part>): Promise<Part> {
   try {
-    await part.load();
+    return await part.load();
   } catch (cause) {
     const message = `${part.name} cannot be loaded: ${messageOf(cause)}. Check that its file is there.`;
     throw new SendError("unsupported", message, { cause, attempts: [] });

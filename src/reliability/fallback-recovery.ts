@@ -9,8 +9,7 @@ import { lacksRecovery, openRecovering, recovery } from "../stream/load-recovery
 import type { MessageStream } from "../stream/message-stream.ts";
 import { openStream } from "../stream/open-stream.ts";
 import { type FallbackMembers, fallbackRules, waitMsOf } from "./fallback-rules.ts";
-import type { Race } from "./race.ts";
-import { raceOf } from "./race-client.ts";
+import { type Race, raceOf } from "./race.ts";
 
 /** Resolves with the stream of a call that has `recover`. */
 export async function openRecoverable<Output>(

@@ -4,9 +4,9 @@ import type { ClientWrapper } from "../contract/client.ts";
 import type { SendErrorKind } from "../contract/error-kind.ts";
 import type { SendError } from "../contract/errors.ts";
 import type { Clock } from "../platform/clock.ts";
+import { askComplete, askStreamed } from "./ask.ts";
 import type { Circuit } from "./circuit-breaker.ts";
 import type { RaceRules } from "./race.ts";
-import { askComplete, askStreamed } from "./race-client.ts";
 
 /** The clients of a fallback, with what all of its calls share. */
 export interface FallbackMembers {

@@ -3,6 +3,7 @@
 import type { ClientWrapper, TypedClient } from "../contract/client.ts";
 import type { SendErrorKind } from "../contract/error-kind.ts";
 import type { SendError } from "../contract/errors.ts";
+import { loadPart } from "../contract/load-part.ts";
 import type { Message } from "../contract/message.ts";
 import { checkSettings, type Fault, isBetween, isFunction } from "../contract/option-faults.ts";
 import type { Recovery, SendOptions } from "../contract/options.ts";
@@ -11,9 +12,9 @@ import { systemClock } from "../platform/clock.ts";
 import { hasFields } from "../platform/json-object.ts";
 import { clientOf, openStream } from "../stream/open-stream.ts";
 import { Circuit, type CircuitOptions } from "./circuit-breaker.ts";
-import { openRecoverable } from "./fallback-recovery.ts";
-import { type FallbackMembers, fallbackRules } from "./fallback-rules.ts";
-import { checkedClients, countingBy, jointDefaults, raceOf } from "./race-client.ts";
+import type { FallbackMembers } from "./fallback-rules.ts";
+import { races } from "./load-races.ts";
+import { checkedClients, countingBy, jointDefaults } from "./race-client.ts";
 
 /** When the next client is asked. */
 export interface FallbackOptions {
@@ -95,9 +96,10 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
     provider,
     model,
     defaults: jointDefaults(list),
-    open<Output>(messages: readonly Message[], its: SendOptions<Output>, streamed: boolean) {
+    async open<Output>(messages: readonly Message[], its: SendOptions<Output>, streamed: boolean) {
+      const { fallbackRules, openRecoverable, raceOf } = races.isLoaded ? races.loaded : await loadPart(races);
       const { recover = options.recover } = its;
-      if (recover) return openRecoverable(members, messages, { ...its, recover });
+      if (recover) return openRecoverable<Output>(members, messages, { ...its, recover });
       return openStream<Output>(raceOf(messages, its, fallbackRules(members, { order: list, streamed })));
     },
   });

@@ -2,7 +2,8 @@
 
 import type { ClientWrapper, TypedClient } from "../contract/client.ts";
 import { checkSettings, type Fault, isPatience } from "../contract/option-faults.ts";
-import { askStreamed, checkedClients, raceClient } from "./race-client.ts";
+import { askStreamed } from "./ask.ts";
+import { checkedClients, raceClient } from "./race-client.ts";
 
 /** When the second client is asked: after a fixed time, or after one that most first chunks keep. */
 export type HedgeOptions =

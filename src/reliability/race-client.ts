@@ -1,12 +1,11 @@
 /** A race as a client. */
 
 import type { ClientWrapper, TypedClient } from "../contract/client.ts";
-import type { Message } from "../contract/message.ts";
+import { loadPart } from "../contract/load-part.ts";
 import type { SendOptions, Tool } from "../contract/options.ts";
-import { checkCall } from "../contract/validate.ts";
-import { streamOf } from "../stream/complete-source.ts";
 import { clientOf, openStream } from "../stream/open-stream.ts";
-import { Race, type RaceRules } from "./race.ts";
+import { races } from "./load-races.ts";
+import type { RaceRules } from "./race.ts";
 
 /**
  * Returns a client that runs a race for each call. `rulesOf` is called for each race: rules know which clients have
@@ -21,7 +20,10 @@ export function raceClient(
     provider,
     model,
     defaults: jointDefaults(clients),
-    open: (messages, options, streamed) => openStream(raceOf(messages, options, rulesOf(streamed))),
+    async open(messages, options, streamed) {
+      const { raceOf } = races.isLoaded ? races.loaded : await loadPart(races);
+      return openStream(raceOf(messages, options, rulesOf(streamed)));
+    },
   });
   return countingBy(clients[0], race);
 }
@@ -31,18 +33,6 @@ export function countingBy(client: ClientWrapper, wrapper: TypedClient): TypedCl
   const countTokens = client.countTokens?.bind(client);
   return countTokens ? Object.assign(wrapper, { countTokens }) : wrapper;
 }
-
-/** Returns the source of one race. @throws {SendError} when the call is invalid, which is not the fault of a client. */
-export function raceOf(messages: readonly Message[], options: SendOptions, rules: RaceRules): Race {
-  checkCall(messages, { ...options, toolChoice: undefined }); // a client of tools knows whether there are tools to choose from
-  return new Race(messages, options, rules);
-}
-
-export const askStreamed: RaceRules["ask"] = (client, messages, options) => client.sendMessageStream(messages, options);
-
-/** A non-streamed reply runs as a stream that is complete at once. */
-export const askComplete: RaceRules["ask"] = async (client, messages, options) =>
-  streamOf(await client.sendMessage(messages, options));
 
 /**
  * Returns the options for a call of any of them: the first's defaults, and the tools of all. Of two tools of one name,

@@ -8,16 +8,17 @@ import type { Message } from "../contract/message.ts";
 import type { Attempt } from "../contract/metrics.ts";
 import type { SendOptions } from "../contract/options.ts";
 import { limitsLeft, timeoutText } from "../contract/timeouts.ts";
+import { checkCall } from "../contract/validate.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import { MAX_TIMER_MS } from "../platform/clock.ts";
 import { reportAttempts } from "../stream/attempts-in-flight.ts";
 import { hasAlternative } from "../stream/idle-alternative.ts";
 import { outerFailure } from "../stream/inner-call.ts";
-import type { MessageStream } from "../stream/message-stream.ts";
 import { mergeFacts, type ReplyFacts } from "../stream/reply-facts.ts";
 import { type ChunkSink, type ChunkSource, NO_SINK, Opening } from "../stream/source.ts";
 import { waitBefore } from "../stream/wait-before.ts";
 import { estimateInputTokens } from "../tokens/estimate.ts";
+import type { AskClient } from "./ask.ts";
 import { type ReleaseReason, Runner, type RunnerHost } from "./runner.ts";
 
 /** Maximum wait for a released or timed-out client to report its attempts, in milliseconds. */
@@ -29,7 +30,7 @@ export interface RaceRules {
   next(): ClientWrapper | undefined;
   /** When no client may start: how long until one may, in milliseconds. */
   readonly retryAfterMs?: () => number;
-  ask(client: ClientWrapper, messages: readonly Message[], options: SendOptions): Promise<MessageStream>;
+  readonly ask: AskClient;
   /**
    * How long to wait for a client's first chunk before the next starts, in milliseconds; `undefined`: until it fails.
    */
@@ -312,4 +313,10 @@ export class Race implements ChunkSource, RunnerHost {
       partial && withFacts(failure, { partial: { ...partial, metrics: { ...partial.metrics, attempts } } });
     this.#opening.fail(this.#sink, failure, refusal);
   }
+}
+
+/** Returns the source of one race. @throws {SendError} when the call is invalid, which is not the fault of a client. */
+export function raceOf(messages: readonly Message[], options: SendOptions, rules: RaceRules): Race {
+  checkCall(messages, { ...options, toolChoice: undefined }); // a client of tools knows whether there are tools to choose from
+  return new Race(messages, options, rules);
 }

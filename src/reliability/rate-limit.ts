@@ -7,8 +7,9 @@ import type { MessageStream } from "../stream/message-stream.ts";
 import { clientOf } from "../stream/open-stream.ts";
 import { refusalOf } from "../stream/transfer.ts";
 import { waitBefore, withWaitBefore } from "../stream/wait-before.ts";
+import { askComplete, askStreamed } from "./ask.ts";
 import { CallQueue, type RateLimitOptions } from "./call-queue.ts";
-import { askComplete, askStreamed, countingBy } from "./race-client.ts";
+import { countingBy } from "./race-client.ts";
 
 /**
  * Returns a client whose calls wait their turn, in the order in which they were made. A call whose signal fires leaves

@@ -2,7 +2,7 @@
 
 import { SendError } from "../contract/errors.ts";
 import type { ToolCall, ToolMessage } from "../contract/message.ts";
-import { deniedResult } from "./execute-tool.ts";
+import { deniedResult } from "./tool-result.ts";
 import { toolResultText } from "./tool-result-text.ts";
 
 /**

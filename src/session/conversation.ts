@@ -6,12 +6,9 @@
 import type { MessageChunk } from "../contract/chunk.ts";
 import type { AssistantMessage, Message, SystemMessage } from "../contract/message.ts";
 import type { SendOptions } from "../contract/options.ts";
-import type { TokenUsage } from "../contract/usage.ts";
-import { estimateInputTokens, estimateTokens } from "../tokens/estimate.ts";
-import { errorResult } from "./execute-tool.ts";
-import { pendingCalls, replyFault, withOrderedResults } from "./history.ts";
-import type { OpenTurn, SessionRecord, SessionState } from "./record.ts";
-import { endRecordOf, reduce, replay, resumedCalls } from "./reducer.ts";
+import { replyFault, withOrderedResults } from "./history.ts";
+import type { SessionRecord, SessionState } from "./record.ts";
+import { endRecordOf, reduce } from "./reducer.ts";
 import type { SavedSession } from "./saved-session.ts";
 import type { SessionLog } from "./session-log.ts";
 import { titleOf } from "./title.ts";
@@ -102,34 +99,10 @@ export class Conversation {
     await this.#log?.replace({ type: "saved", session: save() }, record);
   }
 
-  /** Continues where the records of a store end, with the turn that is under way there. */
-  resume(records: readonly SessionRecord[], log: SessionLog): void {
-    this.#state = replay(records);
+  /** Continues a conversation that a store keeps, with the turn that is under way there. */
+  resume(state: SessionState, log: SessionLog): void {
+    this.#state = state;
     this.#log = log;
-  }
-
-  /** Ends a turn under way that was cut by the end of its process. */
-  endLeft(): void {
-    const { turn } = this.#state;
-    if (!turn) return;
-    const { asked, reply } = turn;
-    const estimated = reply && { ...asked, estimatedUsage: this.#estimateOf(turn, reply) };
-    const usage = isTurnUsage(estimated) ? estimated : undefined; // another program may have written no `asked`
-    for (const call of resumedCalls(turn)) {
-      // The turn was stored before its first tool ran, and no tool runs twice.
-      this.record({ type: "result", message: errorResult(call, "The program ended while this call ran, or before.") });
-    }
-    const pending = pendingCalls(turn.messages);
-    const begun = pending.filter(({ needsApproval }) => !needsApproval); // a person may still allow the others
-    for (const call of begun) {
-      this.record({ type: "result", message: errorResult(call, "The program ended before this call had a result.") });
-    }
-    const { text = "", media } = reply ?? {};
-    const message =
-      text || media ? ({ role: "assistant", content: text, ...(media && { media }) } as const) : undefined;
-    const discards = this.onInterrupt === "discard";
-    const interrupted = pending.length === 0 || begun.length > 0;
-    this.record(endRecordOf(this.#state.turn ?? turn, message, { interrupted, discards, usage }));
   }
 
   /** Ends the log, and lets other sessions open the conversation. */
@@ -146,22 +119,6 @@ export class Conversation {
     const inputTokens = usage.usage?.inputTokens;
     if (inputTokens && estimatedTokens) this.budget?.learn(estimatedTokens, inputTokens);
     return usage;
-  }
-
-  /** Estimates the request and the recorded part of a reply that the end of its process cut. */
-  #estimateOf(turn: OpenTurn, { text, unseenTokens }: NonNullable<OpenTurn["reply"]>): TokenUsage {
-    const inputTokens = estimateInputTokens(this.#sentWith(turn.messages));
-    const outputTokens = estimateTokens(text) + unseenTokens;
-    return { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens };
-  }
-
-  /** Returns the request of a turn by this session's budget; the session that sent it may have had another. */
-  #sentWith(messages: readonly Message[]): readonly Message[] {
-    try {
-      return this.requestOf(this.#state.systemPrompt, messages, {}).messages;
-    } catch {
-      return [...this.#state.history, ...messages];
-    }
   }
 }
 

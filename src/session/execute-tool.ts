@@ -1,12 +1,12 @@
 /** Executes one tool call: from its arguments to its result message. */
 
-import type { ToolResultChunk } from "../contract/chunk.ts";
 import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage, ToolCall, ToolMessage } from "../contract/message.ts";
 import type { Tool } from "../contract/options.ts";
 import { MAX_TIMER_MS } from "../platform/clock.ts";
 import { issuesText } from "../schema/schema.ts";
 import { argumentsFor } from "./tool-arguments.ts";
+import { errorResult, withError } from "./tool-result.ts";
 import { isError, toolErrorText, toolResultText } from "./tool-result-text.ts";
 
 /** Notes that the tool of a call begins to run. */
@@ -40,37 +40,6 @@ export async function executeTool(
   } catch (error) {
     return withError(errorResult(call, toolErrorText(error)), error);
   }
-}
-
-/** Returns an error result for a call. */
-export function errorResult({ id }: ToolCall, content: string): ToolMessage {
-  return { role: "tool", toolCallId: id, content, isError: true };
-}
-
-/** Returns the result of a call that may not run. `what` is a sentence without its end. */
-export function deniedResult(call: ToolCall, what: string, reason?: string): ToolMessage {
-  return { ...errorResult(call, reason === undefined ? `${what}.` : `${what}: ${reason}`), denied: true };
-}
-
-/** Returns the chunk that shows a result. */
-export function resultChunk(result: ToolMessage, name: string): ToolResultChunk {
-  const { toolCallId, content, isError = false, denied } = result;
-  const chunk: ToolResultChunk = {
-    type: "toolResult",
-    content: "",
-    toolCallId,
-    name,
-    result: content,
-    isError,
-    ...(denied && { denied }),
-    isFinal: false,
-  };
-  return Object.hasOwn(result, "error") ? withError(chunk, result.error) : chunk;
-}
-
-/** Returns the object with the thrown value as a hidden field: JSON and transfers to other threads leave it out. */
-export function withError<T extends object>(target: T, error: unknown): T & { readonly error?: unknown } {
-  return Object.defineProperty(target, "error", { value: error, enumerable: false });
 }
 
 async function run(

@@ -15,7 +15,7 @@ import type {
 } from "../contract/message.ts";
 import { messageFault } from "../contract/validate.ts";
 import { type AnsweredCall, resultOf, type StoredAnswer } from "./call-answer.ts";
-import { errorResult } from "./execute-tool.ts";
+import { errorResult } from "./tool-result.ts";
 
 /**
  * The input of one turn: a user message, or the results of the tool calls that wait for one. A user message is a

@@ -8,7 +8,9 @@ import { Fold } from "../stream/fold.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
 import { chunksSoFar } from "../stream/rest-of-reply.ts";
 import { Approvals, type Decision } from "./approvals.ts";
-import { resultChunk, type TurnReports } from "./execute-tool.ts";
+import type { ContinuedTurn } from "./begun-turn.ts";
+import { endLeft } from "./end-left.ts";
+import type { TurnReports } from "./execute-tool.ts";
 import { messagesOf, pendingCalls, type TurnInput } from "./history.ts";
 import { catchUp, completed, isOnlyResults, recordsOfTurn, type SeenTurn, type TurnPlace } from "./left-turn.ts";
 import { RepliesSoFar } from "./merge-replies.ts";
@@ -16,7 +18,7 @@ import { type OpenOptions, toolsOf, turnDefaults } from "./options.ts";
 import type { SessionRecord } from "./record.ts";
 import { LLMSession, sessionOptionsOf, sessionParts } from "./session.ts";
 import { recordsIn, storageError } from "./session-log.ts";
-import type { ContinuedTurn } from "./turn.ts";
+import { resultChunk } from "./tool-result.ts";
 
 /** A turn that another process has begun. */
 export interface LeftTurn {
@@ -54,7 +56,7 @@ export async function openLeft(
   await load(setup, (stored) => {
     records = stored;
     if (conversation.state.turn?.id === turn.id) place = catchUp(conversation, turn.seen);
-    if (place?.type !== "known") conversation.endLeft();
+    if (place?.type !== "known") endLeft(conversation);
   });
   try {
     return { session, outcome: await outcomeOf(session, setup, turn, place, recordsOfTurn(records, turn.id)) };

@@ -1,4 +1,7 @@
-/** The source of a turn on Node (export condition `node`): a file of its own, which most programs never read. */
+/** The lazy parts of sessions on Node (export condition `node`): files of their own, which most programs never read. */
 
-/** Resolves with the file. */
+/** Resolves with the file of turns. */
 export const loadTurnSource = (): Promise<typeof import("./turn-source.ts")> => import("./turn-source.ts");
+
+/** Resolves with the file of sessions in stores. */
+export const loadStoredSession = (): Promise<typeof import("./stored-session.ts")> => import("./stored-session.ts");

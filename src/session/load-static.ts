@@ -1,6 +1,13 @@
-/** The source of a turn's stream everywhere but on Node: at once, since a further file may be a network away. */
+/** The lazy parts of sessions everywhere but on Node: at once, since a further file may be a network away. */
 
-import { TurnSource } from "./turn-source.ts";
+import { openStored, snapshotOf } from "./stored-session.ts";
+import { Turn, TurnSource } from "./turn-source.ts";
 
-/** Resolves with the file. */
-export const loadTurnSource = async (): Promise<typeof import("./turn-source.ts")> => ({ TurnSource });
+/** Resolves with the file of turns. */
+export const loadTurnSource = async (): Promise<typeof import("./turn-source.ts")> => ({ Turn, TurnSource });
+
+/** Resolves with the file of sessions in stores. */
+export const loadStoredSession = async (): Promise<typeof import("./stored-session.ts")> => ({
+  openStored,
+  snapshotOf,
+});

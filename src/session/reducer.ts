@@ -1,11 +1,9 @@
 /** Folds the records of a conversation into its state. Pure. */
 
-import { SendError } from "../contract/errors.ts";
 import type { AssistantTurn, Message, ToolCall, UserMessage } from "../contract/message.ts";
 import { estimateTokens } from "../tokens/estimate.ts";
-import { checkedHistory, keptOf, pendingCalls, tailOf, waitingCalls, withOrderedResults } from "./history.ts";
+import { keptOf, pendingCalls, tailOf, waitingCalls, withOrderedResults } from "./history.ts";
 import type { EndRecord, OpenTurn, SessionRecord, SessionState } from "./record.ts";
-import { recordFault } from "./record-fault.ts";
 import type { TurnUsage } from "./usage.ts";
 
 /** Returns an array with `more` at its end. */
@@ -15,7 +13,7 @@ type Append = <T>(list: readonly T[], more: readonly T[]) => readonly T[];
 const appendToCopy: Append = (list, more) => (more.length > 0 ? [...list, ...more] : list);
 
 /** For an array that no other code holds yet: the time to read a long log stays linear in its length. */
-const appendInPlace: Append = (list, more) => {
+export const appendInPlace: Append = (list, more) => {
   for (const item of more) (list as (typeof item)[]).push(item);
   return list;
 };
@@ -95,32 +93,6 @@ export function reduce(state: SessionState, record: SessionRecord, append: Appen
       return { ...rest, turns, history, answers: undefined };
     }
   }
-}
-
-/**
- * Returns the conversation of these records, which begin at its beginning.
- * @throws {SendError} kind `storage`, which names the first invalid record
- */
-export function replay(records: readonly SessionRecord[]): SessionState {
-  let state: SessionState = { history: [], turns: [] };
-  for (const [index, record] of records.entries()) {
-    const fault = recordFault(record);
-    if (fault) throw damaged(`record ${index + 1} ${fault}`);
-    try {
-      state = reduce(state, record, appendInPlace);
-    } catch (cause) {
-      throw damaged(`record ${index + 1}: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
-    }
-  }
-  try {
-    return { ...state, history: checkedHistory(state.history) };
-  } catch (cause) {
-    throw damaged(cause instanceof Error ? cause.message : String(cause), cause);
-  }
-}
-
-function damaged(what: string, cause?: unknown): SendError {
-  return new SendError("storage", `The stored session is damaged: ${what.replace(/\.$/, "")}.`, { cause });
 }
 
 /**

@@ -5,11 +5,12 @@
 
 import { type ClientWrapper, type TypedClient, typedReply } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
+import { loadPart } from "../contract/load-part.ts";
 import type { Message, ToolCall, UserMessage } from "../contract/message.ts";
 import { checkGiven } from "../contract/option-faults.ts";
 import type { SendOptions, Tool } from "../contract/options.ts";
 import { MessageStream } from "../stream/message-stream.ts";
-import { type Ask, askNonStreamed, askStreamed } from "./ask.ts";
+import { type BegunTurn, beginTurn, type TurnDefinition } from "./begun-turn.ts";
 import { type CallAnswer, checkAnswer, isSameAnswer, storedAnswerOf } from "./call-answer.ts";
 import { Conversation } from "./conversation.ts";
 import {
@@ -21,7 +22,8 @@ import {
   tailOf,
   waitingCalls,
 } from "./history.ts";
-import { loadTurns, turnSource } from "./load-turn-source.ts";
+import { storedSessions } from "./load-stored-session.ts";
+import { turnSource } from "./load-turn-source.ts";
 import {
   checkedClient,
   checkedPrompt,
@@ -39,18 +41,15 @@ import {
   turnDefaults,
   turnOptionsOf,
 } from "./options.ts";
-import type { SessionRecord } from "./record.ts";
 import { plainMessages, readSession, type SavedSession } from "./saved-session.ts";
-import { recordsIn, SessionLog, storageError } from "./session-log.ts";
-import { type SessionSnapshot, snapshotOf } from "./snapshot.ts";
-import { answerOf } from "./store-deadline.ts";
+import type { SessionSnapshot } from "./snapshot.ts";
+import type { Left } from "./stored-session.ts";
 import { TokenBudget } from "./trimming.ts";
-import { Turn, type TurnDefinition } from "./turn.ts";
+import type { Turn } from "./turn.ts";
 import { budgetFault, type TurnBudget } from "./turn-budget.ts";
 import { type SessionUsage, sessionUsageOf } from "./usage.ts";
 
 const DEFAULT_MAX_STEPS = 8;
-const DEFAULT_FLUSH_INTERVAL_MS = 100;
 /**
  * Longer than a person needs to decide about a call; short enough that a forgotten stream does not block a session for
  * good.
@@ -104,8 +103,8 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
   readonly #unreadTimeoutMs: number;
   readonly #defaults: SendOptions;
   #client: ClientWrapper;
-  /** The last turn. */
-  #turn: Turn | undefined;
+  /** The last turn, or its loading. */
+  #turn: Turn | Promise<Turn> | undefined;
   #closing: Promise<void> | undefined;
 
   /** @throws {TypeError} when an option is invalid, or the history could not be sent */
@@ -124,8 +123,8 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
     PARTS.set(this, {
       conversation: this.#conversation,
       load: (options, left) => this.#load(options, left),
-      begin: (input, options, more) => this.#open(this.#begin(input, options, askStreamed, more)),
-      continueTurn: (options, more) => this.#open(this.#turnOf(options, askStreamed, more)),
+      begin: (input, options, more) => this.#open(this.#begin(input, options, true, more)),
+      continueTurn: (options, more) => this.#open(this.#turnOf(options, true, more)),
     });
   }
 
@@ -176,24 +175,15 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
     options: OpenOptions & Named<Given>,
   ): Promise<LLMSession<Extract<Given, keyof SessionOptions>>> {
     const session = new LLMSession<Extract<Given, keyof SessionOptions>>(sessionOptionsOf(options));
-    await session.#load(options, () => session.#conversation.endLeft());
+    await session.#load(options);
     return session;
   }
 
-  /** @param left what becomes of a turn that its process has left */
-  async #load(options: OpenOptions, left: (records: readonly SessionRecord[]) => void): Promise<void> {
-    const { store, id, systemPrompt, flushIntervalMs = DEFAULT_FLUSH_INTERVAL_MS } = options;
-    checkPlace(store, id);
-    await claim(store, id);
-    try {
-      const records = await recordsIn(store, id);
-      this.#conversation.resume(records, new SessionLog(store, id, flushIntervalMs, records.length > 0));
-      left(records);
-      if (systemPrompt !== undefined) this.setSystemPrompt(systemPrompt);
-    } catch (error) {
-      await release(store, id);
-      throw storageError(error);
-    }
+  async #load(options: OpenOptions, left?: Left): Promise<void> {
+    checkPlace(options.store, options.id);
+    const { openStored } = await loadPart(storedSessions);
+    await openStored(this.#conversation, options, left);
+    if (options.systemPrompt !== undefined) this.setSystemPrompt(options.systemPrompt);
   }
 
   /**
@@ -203,6 +193,7 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
    */
   static async peek({ store, id }: Pick<OpenOptions, "store" | "id">): Promise<SessionSnapshot> {
     checkPlace(store, id);
+    const { snapshotOf } = await loadPart(storedSessions);
     return snapshotOf(store, id);
   }
 
@@ -258,7 +249,7 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
     input: TurnInput,
     options: TurnOptions<Output> & { readonly tools?: Tools } = {},
   ): Promise<SessionReply<Output, Tools, Given>> {
-    const reply = await (await this.#open(this.#begin(input, options, askNonStreamed))).finalMessage();
+    const reply = await (await this.#open(this.#begin(input, options, false))).finalMessage();
     return typedReply<Output, Tools>(reply);
   }
 
@@ -271,7 +262,7 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
     input: TurnInput,
     options: TurnOptions<Output> = {},
   ): Promise<MessageStream<Output>> {
-    return this.#open(this.#begin(input, options, askStreamed));
+    return this.#open(this.#begin(input, options, true));
   }
 
   /**
@@ -406,15 +397,20 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
     };
   }
 
-  #begin<Output>(input: TurnInput, options: TurnOptions<Output>, ask: Ask, more: NamedTurn = {}): Turn<Output> {
+  #begin<Output>(
+    input: TurnInput,
+    options: TurnOptions<Output>,
+    streamed: boolean,
+    more: NamedTurn = {},
+  ): BegunTurn<Output> {
     this.#mustBeIdle("send another message");
     const { history, answers = [] } = this.#conversation.state;
     const messages = messagesOf(input, history, answers);
     const isResumed = answers.length > 0 && messages.every(({ role }) => role === "tool");
-    return this.#turnOf(options, ask, { ...more, messages, isResumed });
+    return this.#turnOf(options, streamed, { ...more, messages, isResumed });
   }
 
-  #turnOf<Output>(given: TurnOptions<Output>, ask: Ask, more: TurnParts): Turn<Output> {
+  #turnOf<Output>(given: TurnOptions<Output>, streamed: boolean, more: TurnParts): BegunTurn<Output> {
     checkGiven(given);
     const { maxSteps = this.#maxSteps ?? DEFAULT_MAX_STEPS, budget = this.#budget, ...own } = given;
     const { messages, isResumed } = more;
@@ -428,23 +424,24 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
     const isTolerant = hasRunnableTool(effective) && effective.invalidArguments === undefined;
     const { history } = this.#conversation.state;
     if (isResumed) checkResumed(pendingCalls([...tailOf(history), ...messages]), effective);
-    const turn = new Turn({
+    return beginTurn({
       ...more,
       conversation: this.#conversation,
       client,
-      ask,
+      streamed,
       options: isTolerant ? { ...options, invalidArguments: "deliver" } : options,
       effective,
       maxSteps,
       budget,
       onToolError: this.#onToolError,
-      load: turnSource.isLoaded ? undefined : loadTurns,
     });
-    this.#turn = turn;
-    return turn;
   }
 
-  async #open<Output>(turn: Turn<Output>): Promise<MessageStream<Output>> {
+  async #open<Output>(begun: BegunTurn<Output>): Promise<MessageStream<Output>> {
+    const running = turnSource.isLoaded ? new turnSource.loaded.Turn(begun) : this.#loadTurn(begun);
+    this.#turn = running;
+    const turn = await running;
+    if (this.#closing) void turn.leave(); // while it was loaded: nothing is sent
     const first = await turn.open();
     const { TurnSource } = turnSource.loaded;
     const stream = new MessageStream<Output>(new TurnSource(turn, first), { startedAt: turn.startedAt });
@@ -454,8 +451,20 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
     return stream;
   }
 
+  /** Loads the rest of a turn. The turn ends if that cannot be loaded. */
+  async #loadTurn<Output>(begun: BegunTurn<Output>): Promise<Turn<Output>> {
+    try {
+      const { Turn } = await loadPart(turnSource);
+      return new Turn(begun);
+    } catch (error) {
+      this.#conversation.endTurn(undefined, true, begun.request);
+      throw error;
+    }
+  }
+
   async #stopAndClose(): Promise<void> {
-    if (this.#turn && !this.#turn.isOver) await this.#turn.leave();
+    const turn = await Promise.resolve(this.#turn).catch(() => undefined);
+    if (turn && !turn.isOver) await turn.leave();
     await this.#conversation.close();
   }
 
@@ -480,11 +489,8 @@ type TurnParts = NamedTurn & Pick<TurnDefinition<unknown>, "messages" | "isResum
 /** The parts of a session that continue the turn of another process. */
 export interface SessionParts {
   readonly conversation: Conversation;
-  /**
-   * Claims and reads the session.
-   * @param left what becomes of a turn that its process has left
-   */
-  load(options: OpenOptions, left: (records: readonly SessionRecord[]) => void): Promise<void>;
+  /** Claims and reads the session. */
+  load(options: OpenOptions, left: Left): Promise<void>;
   /** Sends a turn whose name the store keeps. */
   begin(input: TurnInput, options: TurnOptions, more: NamedTurn): Promise<MessageStream>;
   /** Continues the turn that is under way in the conversation. */
@@ -507,29 +513,4 @@ export function sessionOptionsOf<Given extends keyof OpenOptions>(
 ): SessionOptions & Named<Extract<Given, keyof SessionOptions>> {
   const { store: _store, id: _id, flushIntervalMs: _interval, ...rest }: OpenOptions = options;
   return rest;
-}
-
-/** @throws {SendError} kind `busy` or `storage`. A reservation that comes too late is given back. */
-async function claim(store: OpenOptions["store"], id: string): Promise<void> {
-  let isLate = false;
-  const claimed = (async () => {
-    await store.claim?.(id);
-    if (isLate) await release(store, id);
-  })();
-  try {
-    await answerOf(claimed);
-  } catch (error) {
-    isLate = true;
-    throw storageError(error);
-  }
-}
-
-/** Releases a session that did not open. A failure of this is not reported: the reason why it did not open is. */
-async function release(store: OpenOptions["store"], id: string): Promise<void> {
-  try {
-    const released = store.release?.(id);
-    if (released) await answerOf(released);
-  } catch {
-    // see above
-  }
 }

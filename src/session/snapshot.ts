@@ -3,7 +3,8 @@
 import type { Media, Message, ToolCall, UserMessage } from "../contract/message.ts";
 import { waitingCalls } from "./history.ts";
 import type { OpenTurn } from "./record.ts";
-import { inCallOrder, replay } from "./reducer.ts";
+import { inCallOrder } from "./reducer.ts";
+import { replay } from "./replay.ts";
 import { recordsIn, storageError } from "./session-log.ts";
 import type { SessionStore } from "./store.ts";
 import { type SessionUsage, sessionUsageOf } from "./usage.ts";

@@ -3,7 +3,8 @@
 import type { ToolCall, ToolMessage } from "../contract/message.ts";
 import type { Tool } from "../contract/options.ts";
 import type { Decision } from "./approvals.ts";
-import { deniedResult, errorResult, executeTool, type ToolBegins, withError } from "./execute-tool.ts";
+import { executeTool, type ToolBegins } from "./execute-tool.ts";
+import { deniedResult, errorResult, withError } from "./tool-result.ts";
 import { toolErrorText } from "./tool-result-text.ts";
 
 /** The results of calls that were closed while their tool ran, and before it began. */

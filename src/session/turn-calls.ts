@@ -4,9 +4,10 @@ import type { ToolResultChunk } from "../contract/chunk.ts";
 import type { AssistantMessage, ToolCall, ToolMessage } from "../contract/message.ts";
 import type { Tool } from "../contract/options.ts";
 import { Approvals, type Decision } from "./approvals.ts";
-import { resultChunk } from "./execute-tool.ts";
+import type { ContinuedTurn } from "./begun-turn.ts";
+import { resultChunk } from "./tool-result.ts";
 import { ToolRunner } from "./tool-runner.ts";
-import type { ContinuedTurn, Turn } from "./turn.ts";
+import type { Turn } from "./turn.ts";
 
 /** Runs the calls of one reply after another. */
 export class TurnCalls {

@@ -17,13 +17,16 @@ import { chunksSoFar } from "../stream/rest-of-reply.ts";
 import { type ChunkSink, type ChunkSource, type DrainLimits, NO_SINK } from "../stream/source.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
 import type { Approvals } from "./approvals.ts";
-import { resultChunk } from "./execute-tool.ts";
+import type { ContinuedTurn } from "./begun-turn.ts";
 import { replyFault } from "./history.ts";
 import { RepliesSoFar } from "./merge-replies.ts";
+import { resultChunk } from "./tool-result.ts";
 import type { ToolRunner } from "./tool-runner.ts";
-import type { ContinuedTurn, Turn } from "./turn.ts";
+import type { Turn } from "./turn.ts";
 import type { BudgetMeter } from "./turn-budget.ts";
 import { TurnCalls } from "./turn-calls.ts";
+
+export { Turn } from "./turn.ts";
 
 /** A reply: its stream, and then its chunks. `since` is the time of the request, on the clock of `performance.now`. */
 interface Reading {

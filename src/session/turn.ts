@@ -9,56 +9,15 @@ import type { MessageStream } from "../stream/message-stream.ts";
 import { openRest } from "../stream/rest-of-reply.ts";
 import { refusalOf } from "../stream/transfer.ts";
 import { withWaitBefore } from "../stream/wait-before.ts";
-import type { Decision } from "./approvals.ts";
-import type { Ask } from "./ask.ts";
+import { type Ask, askNonStreamed, askStreamed } from "./ask.ts";
+import type { BegunTurn, ContinuedTurn } from "./begun-turn.ts";
 import type { Conversation } from "./conversation.ts";
 import type { TurnReports } from "./execute-tool.ts";
 import { hasRunnableTool, type SessionOptions, toolsOf } from "./options.ts";
 import { inCallOrder, resumedCalls } from "./reducer.ts";
 import type { Fitted } from "./trimming.ts";
-import { BudgetMeter, type TurnBudget } from "./turn-budget.ts";
+import { BudgetMeter } from "./turn-budget.ts";
 import { TurnTimeout } from "./turn-timeout.ts";
-
-/** A turn that another process has begun. */
-export interface ContinuedTurn {
-  /** Its replies so far. Results without a reply are those of answered calls. */
-  readonly steps: readonly {
-    readonly reply?: AssistantMessage | undefined;
-    readonly results: readonly ToolMessage[];
-  }[];
-  /** The reply that broke off; absent between two replies. */
-  readonly reply: AssistantMessage | undefined;
-  /** The calls without a result, none of which has begun, and which of them may run. */
-  readonly calls: readonly ToolCall[];
-  decisionOf(call: ToolCall): Decision;
-}
-
-/** The parts of a turn. */
-export interface TurnDefinition<Output> {
-  readonly conversation: Conversation;
-  readonly client: TypedClient;
-  /** Asks for one reply, streamed or non-streamed. */
-  readonly ask: Ask;
-  /** The messages that the turn adds. */
-  readonly messages: readonly Message[];
-  /** Whether the turn continues after answers to calls: it shows their results, and runs those that may run. */
-  readonly isResumed: boolean;
-  /** The options that are sent. */
-  readonly options: SendOptions<Output>;
-  /** The same with the client's own defaults: the options that apply to the request. */
-  readonly effective: SendOptions;
-  /** Maximum number of replies. */
-  readonly maxSteps: number;
-  readonly budget: TurnBudget | undefined;
-  readonly onToolError: SessionOptions["onToolError"];
-  /** The name of the turn in the store, for a process that continues it. */
-  readonly id?: string | undefined;
-  readonly reports?: TurnReports | undefined;
-  /** Present when another process has begun the turn: the conversation has it. */
-  readonly continued?: ContinuedTurn | undefined;
-  /** Loads what the turn's stream needs; absent where it is loaded. */
-  readonly load?: (() => Promise<void>) | undefined;
-}
 
 /**
  * A client that hears a signal ends at once (law 5). A client or store that does not is waited for this long, in
@@ -76,7 +35,7 @@ export class Turn<Output = unknown> {
   readonly maxSteps: number;
   /** Absent in a turn without a budget. */
   readonly budget: BudgetMeter | undefined;
-  readonly startedAt: number = performance.now();
+  readonly startedAt: number;
   /** Limits the turn, its tools included; `undefined` without tools, where the limit of the one request is enough. */
   readonly timeout: TurnTimeout | undefined;
   readonly conversation: Conversation;
@@ -91,7 +50,6 @@ export class Turn<Output = unknown> {
   /** The stream that the caller reads, once the client has answered. */
   stream: MessageStream | undefined;
   readonly #ask: Ask;
-  readonly #load: (() => Promise<void>) | undefined;
   readonly #options: SendOptions<Output>;
   readonly #effective: SendOptions;
   readonly #systemPrompt: string | undefined;
@@ -106,11 +64,10 @@ export class Turn<Output = unknown> {
   readonly #ended: Promise<void>;
   #resolveEnded: (() => void) | undefined;
 
-  /** @throws {SendError} kind `contextLength` when the turn alone exceeds the budget. Nothing is recorded then. */
   constructor({
     conversation,
     client,
-    ask,
+    streamed,
     messages,
     isResumed,
     options,
@@ -118,11 +75,12 @@ export class Turn<Output = unknown> {
     maxSteps,
     budget,
     onToolError,
-    id,
     reports,
     continued,
-    load,
-  }: TurnDefinition<Output>) {
+    startedAt,
+    systemPrompt,
+    request,
+  }: BegunTurn<Output>) {
     this.conversation = conversation;
     this.reports = reports;
     this.continued = continued;
@@ -131,11 +89,11 @@ export class Turn<Output = unknown> {
     this.maxSteps = maxSteps;
     this.budget = budget && new BudgetMeter(budget);
     this.#onToolError = onToolError;
-    this.#ask = ask;
-    this.#load = load;
+    this.#ask = streamed ? askStreamed : askNonStreamed;
     this.#effective = effective;
-    this.#systemPrompt = conversation.state.systemPrompt;
-    this.#request = conversation.requestOf(this.#systemPrompt, messages, effective);
+    this.#systemPrompt = systemPrompt;
+    this.#request = request;
+    this.startedAt = startedAt;
     const totalMs = options.timeouts?.total ?? client.defaults?.timeouts?.total;
     this.#limit = new TurnTimeout(totalMs, this.startedAt);
     this.timeout = hasRunnableTool(effective) ? this.#limit : undefined;
@@ -145,9 +103,6 @@ export class Turn<Output = unknown> {
     const { signal } = options;
     const isSignal = signal === undefined || signal instanceof AbortSignal;
     this.#options = isSignal ? { ...options, signal: this.#leaving.signal } : options; // the client refuses any other value
-    const { provider, model } = client;
-    const name = id === undefined ? {} : { id };
-    if (!continued) conversation.record({ type: "said", messages, asked: { provider, model }, ...name });
     const { turn } = conversation.state;
     const results = messages.filter((message): message is ToolMessage => message.role === "tool");
     this.resumed = isResumed ? { calls: turn ? resumedCalls(turn) : [], results } : undefined;
@@ -181,7 +136,6 @@ export class Turn<Output = unknown> {
     const messages = this.conversation.state.turn?.messages ?? [];
     try {
       await this.#flushBefore();
-      if (this.#load) await this.#load();
       if (this.continued) first = await this.#rest(this.continued);
       else if (!this.resumed) {
         const count = this.#count(messages, this.#effective, this.signal);

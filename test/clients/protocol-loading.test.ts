@@ -312,6 +312,63 @@ describe.skipIf(!isBuilt)("the built package", () => {
     }
   });
 
+  test.each([
+    [
+      "a session that a store keeps",
+      "stored-session",
+      `const store = new MemoryStore();
+       console.log(await LLMSession.open({ client, store, id: "a" }).catch((error) => error.kind));
+       renameSync(missing, file);
+       console.log((await LLMSession.open({ client, store, id: "a" })).history.length);`,
+      "unsupported\n0\n",
+    ],
+    [
+      "a call of a fallback",
+      "races",
+      `const both = fallback([client, client]);
+       const kind = () => both.sendMessage([{ role: "user", content: "?" }]).catch((error) => error.kind);
+       console.log(await kind(), asked);
+       renameSync(missing, file);
+       console.log(await kind(), asked);`,
+      "unsupported 0\nunsupported 2\n",
+    ],
+    [
+      "a session that is closed while its first turn loads",
+      "turn-source",
+      `renameSync(missing, file);
+       const session = new LLMSession({ client });
+       const sent = session.sendMessage("?").catch((error) => error.kind);
+       const busy = await session.sendMessage("!").catch((error) => error.kind);
+       await session[Symbol.asyncDispose]();
+       console.log(await sent, busy, session.history.length, session.unanswered, asked);`,
+      "aborted busy 0 ? 0\n",
+    ],
+  ])("%s reads a file of its own, which may come late", async (_what, name, program, expected) => {
+    const folder = mkdtempSync(join(tmpdir(), "cloudllm-late-"));
+    try {
+      cpSync(join(ROOT, "package.json"), join(folder, "package.json"));
+      cpSync(join(ROOT, "dist"), join(folder, "dist"), { recursive: true });
+      const file = join(folder, "dist", "shared", `${name}.js`);
+      renameSync(file, `${file}.late`);
+      const before = `
+        import { renameSync } from "node:fs";
+        const { fallback, LLMSession, MemoryStore, SendError } = await import(${JSON.stringify(join(folder, "dist", "index.js"))});
+        const [file, missing] = ${JSON.stringify([file, `${file}.late`])};
+        let asked = 0;
+        const ask = (messages, { signal } = {}) => {
+          signal?.throwIfAborted();
+          asked++;
+          return Promise.reject(new SendError("unsupported", "nothing here"));
+        };
+        const client = { provider: "p", model: "m", sendMessage: ask, sendMessageStream: ask };
+      `;
+      const { stdout } = await run(process.execPath, ["--input-type=module", "-e", `${before}${program}`]);
+      expect(stdout).toBe(expected);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
   test("reports a protocol's file that is missing, and clients of other protocols do not need it", async () => {
     const folder = mkdtempSync(join(tmpdir(), "cloudllm-protocols-"));
     try {

@@ -4,23 +4,22 @@ import { type ClientWrapper, type Message, MessageStream, type SendOptions } fro
 import { contractSuite, scriptedClient } from "cloudllm/testing";
 import { describe } from "vitest";
 import type { TypedClient } from "../../src/contract/client.ts";
-import { type Ask, askNonStreamed, askStreamed } from "../../src/session/ask.ts";
+import { beginTurn } from "../../src/session/begun-turn.ts";
 import { Conversation } from "../../src/session/conversation.ts";
-import { Turn } from "../../src/session/turn.ts";
-import { TurnSource } from "../../src/session/turn-source.ts";
+import { Turn, TurnSource } from "../../src/session/turn-source.ts";
 import { clientOf } from "../../src/stream/open-stream.ts";
 import { registerCases } from "../support/contract-tests.ts";
 
 /** A client each of whose calls is a turn of one reply. */
 function asTurns(client: ClientWrapper): ClientWrapper {
   const { provider, model } = client;
-  async function open<Output>(ask: Ask, messages: readonly Message[], options: SendOptions<Output>) {
+  async function open<Output>(streamed: boolean, messages: readonly Message[], options: SendOptions<Output>) {
     const conversation = new Conversation({ history: [], turns: [] }, undefined, "keep");
     const tools = [{ name: "never", run: () => undefined }];
-    const turn = new Turn<Output>({
+    const begun = beginTurn<Output>({
       conversation,
       client: client as TypedClient,
-      ask,
+      streamed,
       messages,
       isResumed: false,
       options,
@@ -29,12 +28,13 @@ function asTurns(client: ClientWrapper): ClientWrapper {
       budget: undefined,
       onToolError: undefined,
     });
+    const turn = new Turn<Output>(begun);
     return new MessageStream<Output>(new TurnSource(turn, await turn.open()), { startedAt: turn.startedAt });
   }
   return clientOf({
     provider,
     model,
-    open: (messages, options, streamed) => open(streamed ? askStreamed : askNonStreamed, messages, options),
+    open: (messages, options, streamed) => open(streamed, messages, options),
   });
 }
 

@@ -2,7 +2,7 @@
 
 import type { SessionRecord } from "cloudllm";
 import { expect, test } from "vitest";
-import { replay } from "../../src/session/reducer.ts";
+import { replay } from "../../src/session/replay.ts";
 
 function recordsOf(turns: number): readonly SessionRecord[] {
   return Array.from({ length: turns }, (_, turn): readonly SessionRecord[] => [

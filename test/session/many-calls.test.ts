@@ -15,7 +15,8 @@ import { scriptedClient } from "cloudllm/testing";
 import { expect, test } from "vitest";
 import { checkedHistory, messagesOf, pendingCalls } from "../../src/session/history.ts";
 import type { SessionState } from "../../src/session/record.ts";
-import { reduce, replay } from "../../src/session/reducer.ts";
+import { reduce } from "../../src/session/reducer.ts";
+import { replay } from "../../src/session/replay.ts";
 import { streamOf } from "../../src/stream/complete-source.ts";
 
 /** How often the ids of these calls and results were read. */
