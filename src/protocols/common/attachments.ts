@@ -3,6 +3,7 @@
 import { SendError } from "../../contract/errors.ts";
 import type { AttachmentSource, ContentPart } from "../../contract/message.ts";
 import { base64TextOf } from "../../platform/base64.ts";
+import { meaningOf } from "./wire-values.ts";
 
 /** A part that is not text. */
 export type Attachment = Exclude<ContentPart, { readonly type: "text" }>;
@@ -32,16 +33,25 @@ export function dataUrlOf({ data, mediaType }: Extract<AttachmentSource, { reado
   return `data:${mediaType};base64,${base64TextOf(data)}`;
 }
 
-/** Returns an attachment with a `data:` URL as one that holds its bytes, since few servers take such a URL. */
+/** Common names of types that have another one, which servers know. */
+const TYPES: Readonly<Record<string, string>> = { "image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg" };
+
+/**
+ * Returns an attachment with a `data:` URL as one that holds its bytes, since few servers take such a URL. The URL may
+ * also be in the place of the bytes.
+ */
 export function inlined(part: Attachment): Attachment {
-  if (!("url" in part) || !/^data:/i.test(part.url)) return part;
-  const [, head = "", body = ""] = /^data:([^,]*),(.*)$/is.exec(part.url) ?? [];
+  const known = meaningOf(TYPES, part.mediaType?.toLowerCase());
+  if (known !== undefined) return inlined({ ...part, mediaType: known });
+  const source = "url" in part ? part.url : "data" in part ? part.data : "";
+  if (typeof source !== "string" || !/^data:/i.test(source)) return part;
+  const [, head = "", body = ""] = /^data:([^,]*),(.*)$/is.exec(source) ?? [];
   const isBase64 = /;\s*base64\s*$/i.test(head);
-  const { url: _url, ...rest } = part;
+  const { url: _url, ...rest } = { url: "", ...part };
   const mediaType = part.mediaType ?? (head.split(";")[0]?.trim().toLowerCase() || "text/plain");
   return {
     ...rest,
-    mediaType,
+    mediaType: meaningOf(TYPES, mediaType) ?? mediaType,
     data: isBase64 ? body : readable(() => new TextEncoder().encode(decodeURIComponent(body))),
   };
 }
