@@ -51,6 +51,8 @@ export class RunHost {
   readonly #admission: Admission;
   readonly #approvals: UsedApprovals;
   readonly #earlyStops = new EarlyStops();
+  /** Of the next run. */
+  #controller: AbortController | undefined = readyController();
   #isDraining = false;
   /** The log has not answered a start, and no start since. */
   #isLogAway = false;
@@ -286,7 +288,10 @@ export class RunHost {
   #run(parts: RunStart): Run {
     const { log, lingerMs, policy, onError, onRunEnd, waitUntil } = this.#settings;
     const { head } = parts;
+    const controller = this.#controller ?? new AbortController();
+    this.#controller = undefined;
     const run = new Run({
+      controller,
       feed: this.#feed(head),
       lingerMs: head.kept?.isBackground ? Number.POSITIVE_INFINITY : lingerMs,
       totalMs: policy.limits.totalMs,
@@ -298,6 +303,9 @@ export class RunHost {
       ...parts,
     });
     this.#runs.add(run);
+    void run.over.then(() => {
+      this.#controller ??= readyController();
+    });
     waitUntil(run.settled);
     return run;
   }
@@ -323,6 +331,13 @@ export class RunHost {
 }
 
 type RunStart = Pick<RunParts, "head" | "source" | "writer" | "takenOver"> & { readonly feed?: Feed };
+
+/** Node makes a signal when it is first asked for, which takes longer than all other parts of a run together. */
+function readyController(): AbortController {
+  const controller = new AbortController();
+  void controller.signal;
+  return controller;
+}
 
 function ending(): Refusal {
   return new Refusal(503, "overloaded", "The server is about to end.", { retryAfterMs: DRAIN_RETRY_MS });

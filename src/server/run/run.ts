@@ -52,6 +52,8 @@ export interface RunParts {
   readonly writer: LogWriter | Promise<LogWriter | undefined> | undefined;
   /** Present when an earlier attempt has begun the reply: the message as far as its log says, and its last entry. */
   readonly takenOver?: TakenOver | undefined;
+  /** Aborts the request for the reply. */
+  readonly controller: AbortController;
   /** How long the run continues without a viewer, in milliseconds. */
   readonly lingerMs: number;
   /** The longest that the run may take, in milliseconds. */
@@ -89,7 +91,7 @@ export class Run {
   readonly #parts: RunParts;
   readonly #writer: RunWriter | undefined;
   readonly #startedAt: number;
-  #phase: Phase = { status: "opening", controller: new AbortController() };
+  #phase: Phase;
   #stopReason: StopReason | undefined;
   readonly #transcript: RunTranscript;
   #unwatchedSince: number | undefined;
@@ -104,6 +106,7 @@ export class Run {
     this.head = head;
     this.feed = feed;
     this.#startedAt = now();
+    this.#phase = { status: "opening", controller: parts.controller };
     this.#transcript = new RunTranscript(head, takenOver);
     this.#writer = writer && new RunWriter(writer, this.#written(), now);
     feed.onLeft = () => this.#left();

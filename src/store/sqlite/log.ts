@@ -38,7 +38,7 @@ interface RunRow {
   readonly expires_at: number;
 }
 
-/** Runs and chats that have expired are deleted with each run that begins, so many at once. */
+/** Runs and chats that have expired are deleted with the first append of each run, so many at once: no start waits. */
 const MAX_SWEPT = 20;
 
 /**
@@ -200,10 +200,15 @@ class SqliteLog implements ReplyLog {
   }
 
   #writer(run: string, key: number, attempt: number): LogWriter {
+    let hasSwept = false;
     return {
       attempt,
       append: async (entries): Promise<WriterState> => {
-        const state = await this.#database.write(() => this.#append(key, attempt, entries));
+        const state = await this.#database.write(() => {
+          if (!hasSwept) this.#sweep();
+          return this.#append(key, attempt, entries);
+        });
+        hasSwept = true;
         if (entries.length > 0 && state !== "lost") this.#notifier.notify(run);
         return state;
       },
@@ -222,7 +227,6 @@ class SqliteLog implements ReplyLog {
 
   /** Inserts a run. Returns its key; `undefined` when its id is taken. */
   #insert(head: RunHead): number | undefined {
-    this.#sweep();
     const now = this.#now();
     const { life, lease } = this.#times({ began_at: now, expires_at: 0 });
     const before = this.#database.get<RunRow>("SELECT * FROM cloudllm_runs WHERE run = ?", head.id);

@@ -90,13 +90,14 @@ describe.skipIf(sqliteMissing !== undefined)(
           if (index % 3 === 0) await writer.end(complete("text"));
         }
         expect(counts()).toEqual([30, 30 * 2 + 10, 30]); // a head and an append each
+        const next = async () => (await begun(log, headOf())).append([]);
         now += 6_000;
-        await begun(log, headOf());
-        await begun(log, headOf());
+        await next();
+        await next();
         expect(counts()).toEqual([2, 2, 30]);
         now += 60_000;
-        await begun(log, headOf());
-        await begun(log, headOf());
+        await next();
+        await next();
         expect(counts()).toEqual([2, 2, 0]);
       });
 
