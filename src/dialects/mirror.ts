@@ -46,8 +46,12 @@ export class Mirror {
     return this.#caughtUp();
   }
 
-  /** The relay begins again, from the start of the reply. */
-  restart(tools: readonly MessageChunk[] = []): void {
+  /** The relay begins again, from the start of the reply. A viewer that has nothing of it takes it as it comes. */
+  restart(): void {
+    if (!this.isEmpty) this.#compare([]);
+  }
+
+  #compare(tools: readonly MessageChunk[]): void {
     this.#again = new ViewerFold(this.#facts);
     this.#toolsAgain = tools;
     this.#argumentsAgain = new Map();
@@ -58,8 +62,8 @@ export class Mirror {
    * the words that it has beyond the relay's log, unless the reply is complete.
    * @param tools calls and their results, which the message does not have
    */
-  replace(message: Shown, end?: "complete" | "failed", tools?: readonly MessageChunk[]): readonly MessageChunk[] {
-    this.restart(tools);
+  replace(message: Shown, end?: "complete" | "failed", tools: readonly MessageChunk[] = []): readonly MessageChunk[] {
+    this.#compare(tools);
     for (const chunk of chunksBetween(NOTHING, message, new Set())) this.#again?.add(chunk);
     return this.#caughtUp(end);
   }

@@ -184,7 +184,7 @@ export function relayedReply(call: RelayedCall): RelayedReply {
       case "lost":
         isLost = true;
         trouble = event.cause;
-        if (event.isAgain && !mirror.isEmpty) mirror.restart();
+        if (event.isAgain) mirror.restart();
         return;
       case "reconnect":
     }

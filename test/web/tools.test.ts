@@ -68,6 +68,9 @@ test("a viewer that comes in the middle, or comes back, sees each call and each 
   for (const { seen } of [starter, comer]) {
     await vi.waitFor(() => expect(textIn(seen)).toBe(`I pay. ${WORDS.join("")}Again. Almost`));
     expect(toolsIn(seen)).toEqual(["call c1", "result c1 paid", "call c2", "result c2 paid"]);
+    // A viewer that begins with a summary sees the calls between the words, as one that was there from the beginning.
+    const call = seen.findIndex((chunk) => chunk.type === "toolCall");
+    expect(textIn(seen.slice(0, call))).toBe("I pay. ");
   }
   gates[1].open();
   await Promise.all([starter.over, comer.over]);
