@@ -1,6 +1,7 @@
 /** Signatures of Amazon Web Services, version 4, by WebCrypto: they work in every runtime. */
 
 import { SendError } from "../contract/errors.ts";
+import { checkNames } from "../contract/unknown-option.ts";
 import { answerOf, type KeyRequest, type RequestToSign, type SignRequest } from "./authorization.ts";
 
 /** The credentials of an AWS identity. */
@@ -35,7 +36,9 @@ const SIGNED_HEADERS = ["content-type", "x-amz-date", "x-amz-security-token"];
  * Returns a function for the option `sign` of a client.
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
  */
-export function awsSigner({ region, service, credentials, now = Date.now }: AwsSignerOptions): SignRequest {
+export function awsSigner(options: AwsSignerOptions): SignRequest {
+  checkNames(options, ["region", "service", "credentials", "now"] satisfies (keyof AwsSignerOptions)[]);
+  const { region, service, credentials, now = Date.now } = options;
   return async (request) => {
     const asked = { isRefused: request.isRefused === true };
     const given =

@@ -56,7 +56,7 @@ export interface AzureClientOptions extends ClientOptions {
  */
 export class AzureClient extends ProviderClient<OpenAIProviderOptions> {
   constructor(options: AzureClientOptions) {
-    const { api, resource, ...rest } = givenOptions(options);
+    const { api, resource, ...rest } = givenOptions(options, "api", "resource");
     const chosen = api ?? (/^claude/.test(rest.model) ? "messages" : "responses");
     const baseUrl = rest.baseUrl ?? (chosen === "messages" ? claudeAddress(resource) : openaiAddress(resource));
     const apis = {

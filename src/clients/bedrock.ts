@@ -48,7 +48,13 @@ export interface BedrockClientOptions extends ClientOptions {
  */
 export class BedrockClient extends ProviderClient {
   constructor(options: BedrockClientOptions) {
-    const { api, region: given, credentials, endpoint = "runtime", ...rest } = givenOptions(options);
+    const {
+      api,
+      region: given,
+      credentials,
+      endpoint = "runtime",
+      ...rest
+    } = givenOptions(options, "api", "region", "credentials", "endpoint");
     if (endpoint !== "runtime" && endpoint !== "mantle")
       throw new TypeError(`Unknown \`endpoint\` ${JSON.stringify(endpoint)}. Valid values: runtime, mantle.`);
     if (credentials !== undefined && typeof credentials !== "function" && !areCredentials(credentials))

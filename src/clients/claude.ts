@@ -43,7 +43,7 @@ export interface ClaudeClientOptions extends ClientOptions {
  */
 export class ClaudeClient extends ProviderClient<ClaudeProviderOptions> {
   constructor(options: ClaudeClientOptions) {
-    const { api, ...rest } = givenOptions(options);
+    const { api, ...rest } = givenOptions(options, "api");
     super(chosenApi(APIS, api ?? "messages"), rest);
   }
 }

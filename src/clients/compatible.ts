@@ -13,8 +13,7 @@ import {
   vllmChat,
   zaiChat,
 } from "#runtime";
-import { optionsFault } from "../contract/validate.ts";
-import { type ClientOptions, CONSTRUCTOR_NAMES, givenOptions, type ProviderDefinition } from "./definition.ts";
+import { type ClientOptions, givenOptions, type ProviderDefinition } from "./definition.ts";
 import { ProviderClient } from "./provider-client.ts";
 
 type Preset = Omit<ProviderDefinition, "provider">;
@@ -138,7 +137,7 @@ export type CompatibleClientOptions = ClientOptions &
  */
 export class CompatibleClient extends ProviderClient {
   constructor(options: CompatibleClientOptions & { readonly preset?: CompatiblePreset | undefined }) {
-    const { preset, ...rest } = givenOptions(options);
+    const { preset, ...rest } = givenOptions(options, "preset");
     super(definitionOf(preset, rest), rest);
   }
 }
@@ -147,10 +146,8 @@ function definitionOf(preset: CompatiblePreset | undefined, options: ClientOptio
   if (preset === undefined) {
     const { baseUrl } = options;
     if (baseUrl === undefined) {
-      // A misspelt `baseUrl` first: to say that it is missing would not help.
-      const fault = optionsFault({ ...options }, [...CONSTRUCTOR_NAMES, "preset"]);
       const presets = Object.keys(PRESETS).join(", ");
-      throw new TypeError(fault ?? `\`baseUrl\` and \`preset\` are missing. Pass one. Valid presets: ${presets}.`);
+      throw new TypeError(`\`baseUrl\` and \`preset\` are missing. Pass one. Valid presets: ${presets}.`);
     }
     return {
       keyOptional: true,

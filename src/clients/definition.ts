@@ -3,6 +3,7 @@
 import type { KeyFunction, SignRequest } from "../call/authorization.ts";
 import type { Observers } from "../call/observed-transport.ts";
 import type { SendOptions } from "../contract/options.ts";
+import { optionNamesFault } from "../contract/validate.ts";
 import { typeText } from "../platform/received.ts";
 import type { Protocol } from "../protocols/protocol.ts";
 import type { FetchLike } from "../transport/fetch.ts";
@@ -91,7 +92,7 @@ export interface ProviderDefinition {
 }
 
 /** The options that only a constructor takes. */
-export const CONSTRUCTOR_NAMES: readonly string[] = [
+const CONSTRUCTOR_NAMES = [
   "model",
   "apiKey",
   "sign",
@@ -102,18 +103,26 @@ export const CONSTRUCTOR_NAMES: readonly string[] = [
   "proxy",
   "onRequest",
   "onResponse",
-];
+] as const satisfies readonly (keyof ClientOptions)[];
 
 /**
  * Returns the options that a constructor was given.
- * @throws {TypeError} when they are not an object; a string is not shown, since it may be a key
+ * @param own the names that only this constructor takes
+ * @throws {TypeError} when one does not exist, and when they are not an object. A string is not shown: it may be a key.
  */
-export function givenOptions<Options extends object>(options: Options): Options {
+export function givenOptions<Options extends object>(
+  options: Options,
+  ...own: readonly (keyof Options & string)[]
+): Options {
   const given: unknown = options;
-  if (typeof given === "object" && given !== null) return options;
-  throw new TypeError(
-    `The options are missing: give an object with at least a \`model\`, such as { model: "…" }. Received ${typeText(given)}.`,
-  );
+  if (typeof given !== "object" || given === null) {
+    throw new TypeError(
+      `The options are missing: give an object with at least a \`model\`, such as { model: "…" }. Received ${typeText(given)}.`,
+    );
+  }
+  const fault = optionNamesFault(given, [...CONSTRUCTOR_NAMES, ...own]);
+  if (fault) throw new TypeError(fault);
+  return options;
 }
 
 /**

@@ -46,7 +46,7 @@ export interface GeminiClientOptions extends ClientOptions {
  */
 export class GeminiClient extends ProviderClient<GeminiProviderOptions> {
   constructor(options: GeminiClientOptions) {
-    const { api, ...rest } = givenOptions(options);
+    const { api, ...rest } = givenOptions(options, "api");
     super(chosenApi(APIS, api ?? "gemini"), rest);
   }
 }

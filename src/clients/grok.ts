@@ -29,7 +29,7 @@ export interface GrokClientOptions extends ClientOptions {
 /** A client of xAI. Key: `apiKey`, else the environment's `CLOUDLLM_XAI_API_KEY` or `XAI_API_KEY`. */
 export class GrokClient extends ProviderClient<GrokProviderOptions> {
   constructor(options: GrokClientOptions) {
-    const { api, ...rest } = givenOptions(options);
+    const { api, ...rest } = givenOptions(options, "api");
     super(chosenApi(APIS, api ?? "responses"), rest);
   }
 }

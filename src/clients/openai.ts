@@ -44,7 +44,7 @@ export interface OpenAIClientOptions extends ClientOptions {
  */
 export class OpenAIClient extends ProviderClient<OpenAIProviderOptions> {
   constructor(options: OpenAIClientOptions) {
-    const { api, ...rest } = givenOptions(options);
+    const { api, ...rest } = givenOptions(options, "api");
     super(chosenApi(APIS, api ?? "responses"), rest);
   }
 }

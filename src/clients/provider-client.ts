@@ -36,13 +36,7 @@ import { checkKey } from "./api-key.ts";
 import { authorityOf } from "./authority.ts";
 import { backgroundOf, callRequestOf, unsendable, written } from "./call-request.ts";
 import { ClientHeaders } from "./client-headers.ts";
-import {
-  type ClientOptions,
-  CONSTRUCTOR_NAMES,
-  checkedBaseUrl,
-  givenOptions,
-  type ProviderDefinition,
-} from "./definition.ts";
+import { type ClientOptions, checkedBaseUrl, givenOptions, type ProviderDefinition } from "./definition.ts";
 import { addressOf } from "./network.ts";
 import { ProtocolLoader } from "./protocol-loader.ts";
 import { countingProtocol, countTimeouts, lacksCounting, tokenCountOf } from "./token-count.ts";
@@ -97,8 +91,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
       throw new TypeError("`model` must be a non-empty string. Pass the id of a model.");
     if (apiKey !== undefined) checkKey(apiKey);
     if (sign !== undefined && typeof sign !== "function") throw new TypeError("`sign` must be a function.");
-    const fault =
-      fieldsFault({ allowInsecureHttp }, { allowInsecureHttp: isBoolean }) ?? optionsFault(defaults, CONSTRUCTOR_NAMES);
+    const fault = fieldsFault({ allowInsecureHttp }, { allowInsecureHttp: isBoolean }) ?? optionsFault(defaults);
     if (fault) throw new TypeError(fault);
     this.provider = definition.provider;
     this.model = model;

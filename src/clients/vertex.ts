@@ -53,7 +53,7 @@ export interface VertexClientOptions extends ClientOptions {
  */
 export class VertexClient extends ProviderClient<GeminiProviderOptions> {
   constructor(options: VertexClientOptions) {
-    const { api, project, location, baseUrl, ...rest } = givenOptions(options);
+    const { api, project, location, baseUrl, ...rest } = givenOptions(options, "api", "project", "location");
     const chosen = api ?? (/^claude/.test(rest.model) ? "messages" : "gemini");
     const isClaude = chosen === "messages";
     const place = {

@@ -34,8 +34,8 @@ export function isBetween(value: unknown, low: number, high: number): boolean {
 const MAY_BE_SECRET = ["headers", "metadata", "providerOptions"];
 
 /**
- * Returns one sentence about the first field that is unknown or breaks its rule; `undefined` if all are valid. Fields
- * that are `undefined` are absent.
+ * Returns one sentence about the first field that is unknown, or else about the first that breaks its rule; `undefined`
+ * if all are valid. Fields that are `undefined` are absent.
  * @param path what precedes every name, such as `timeouts.`
  * @param others names that are also valid in this place, and validated elsewhere
  */
@@ -45,11 +45,11 @@ export function fieldsFault(
   path = "",
   others: readonly string[] = [],
 ): string | undefined {
-  for (const [name, value] of Object.entries(fields)) {
-    if (value === undefined || others.includes(name)) continue;
-    const faultOf = Object.hasOwn(faults, name) ? faults[name] : undefined;
-    if (!faultOf) return unknownOption(name, [...others, ...Object.keys(faults)], path);
-    const fault = faultOf(value);
+  const given = Object.entries(fields).filter(([name, value]) => value !== undefined && !others.includes(name));
+  const unknown = given.find(([name]) => !Object.hasOwn(faults, name))?.[0];
+  if (unknown !== undefined) return unknownOption(unknown, [...others, ...Object.keys(faults)], path);
+  for (const [name, value] of given) {
+    const fault = faults[name]?.(value);
     if (!fault) continue;
     const received = MAY_BE_SECRET.includes(name) ? typeText(value) : receivedText(value);
     return `The option \`${path}${name}\` ${fault}${fault.startsWith("must be") ? `, not ${received}` : ""}.`;

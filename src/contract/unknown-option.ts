@@ -1,4 +1,4 @@
-/** The message for an option that does not exist, with the one that was probably meant. */
+/** Options that do not exist, and those that were probably meant. */
 
 /** Other libraries' names for options, in lower case and without underscores. */
 const OTHER_NAMES: Readonly<Record<string, string>> = {
@@ -7,6 +7,9 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
   stopsequences: "stop",
   maxretries: "retries",
   responseformat: "output",
+  execute: "run",
+  inputschema: "parameters",
+  needsapproval: "approve",
 };
 
 /** Shorter names have neighbours of another meaning, such as `topK` and `topP`. */
@@ -20,6 +23,46 @@ export function unknownOption(name: string, valid: readonly string[], path = "")
   const meant = similarName(name, valid);
   const question = meant === undefined ? "" : ` Did you mean \`${path}${meant}\`?`;
   return `Unknown option \`${path}${name}\`.${question} Valid options: ${valid.map((known) => path + known).join(", ")}.`;
+}
+
+/**
+ * Returns the message about the first option that does not exist; `undefined` if all do. Names are checked before
+ * values: an option that is missing may be misspelt.
+ * @param path as for `unknownOption`
+ */
+export function namesFault(options: object, valid: readonly string[], path?: string): string | undefined {
+  const unknown = unknownNames(options, valid)[0];
+  return unknown === undefined ? undefined : unknownOption(unknown, valid, path);
+}
+
+/**
+ * Checks that all options exist, before their values are checked.
+ * @throws {TypeError} for one that does not
+ */
+export function checkNames(options: object, valid: readonly string[], path?: string): void {
+  const fault = namesFault(options, valid, path);
+  if (fault !== undefined) throw new TypeError(fault);
+}
+
+/**
+ * Returns the first misspelt name and the one that was meant, for objects that may have fields of others: a name is
+ * misspelt if it is similar to that of a field that is absent.
+ */
+export function misspeltName(
+  fields: object,
+  valid: readonly string[],
+): { readonly name: string; readonly meant: string } | undefined {
+  const absent = valid.filter((name) => !(name in fields));
+  for (const name of unknownNames(fields, valid)) {
+    const meant = similarName(name, absent);
+    if (meant !== undefined) return { name, meant };
+  }
+  return undefined;
+}
+
+/** Returns the names that do not exist. One whose value is `undefined` is absent. */
+function unknownNames(fields: object, valid: readonly string[]): readonly string[] {
+  return Object.entries(fields).flatMap(([name, value]) => (value === undefined || valid.includes(name) ? [] : name));
 }
 
 function similarName(name: string, valid: readonly string[]): string | undefined {
@@ -36,12 +79,17 @@ function plainName(name: string): string {
   return name.replaceAll(/[_-]/g, "").toLowerCase();
 }
 
-/** At most one letter in four differs. */
+/** At most one letter in four differs, or the letters are in another order. */
 function isSimilar(one: string, other: string): boolean {
+  if (lettersOf(one) === lettersOf(other)) return true;
   const length = Math.max(one.length, other.length);
   const most = Math.floor(length / 4);
   if (length < MIN_LENGTH || Math.abs(one.length - other.length) > most) return false;
   return editDistance(one, other) <= most;
+}
+
+function lettersOf(name: string): string {
+  return [...name].sort().join("");
 }
 
 /** The number of letters to insert, delete or replace (Levenshtein). */

@@ -8,6 +8,7 @@ import { type Fault, fieldsFault, isBetween, isBoolean, isMilliseconds, oneOf } 
 import type { SearchParameters, SendOptions, Tool } from "./options.ts";
 import type { RetryOptions } from "./retry-policy.ts";
 import type { Timeouts } from "./timeouts.ts";
+import { misspeltName, namesFault } from "./unknown-option.ts";
 
 const isPositiveInteger: Fault = (value) =>
   Number.isSafeInteger(value) && Number(value) > 0 ? undefined : "must be an integer above 0";
@@ -122,6 +123,14 @@ export function optionsFault(
   return undefined;
 }
 
+/**
+ * Returns one sentence about the first option whose name does not exist; `undefined` if all do.
+ * @param others as for `optionsFault`
+ */
+export function optionNamesFault(options: object, others: readonly string[]): string | undefined {
+  return namesFault(options, [...others, ...Object.keys(OPTION_FAULTS)]);
+}
+
 /** @throws {SendError} kind `invalidRequest` with the fault of the call */
 export function checkCall(messages: readonly Message[], options: SendOptions): void {
   const fault =
@@ -229,13 +238,26 @@ function headersFault(value: unknown): string | undefined {
   return undefined;
 }
 
+/** The fields of a tool. It may have others, such as those of another library. */
+const TOOL_FIELDS = [
+  "name",
+  "description",
+  "parameters",
+  "timeoutMs",
+  "approve",
+  "run",
+] as const satisfies readonly (keyof Tool)[];
+
 function toolsFault(value: unknown): string | undefined {
   if (!Array.isArray(value)) return "must be an array of tools";
   const names = value.map((tool: unknown) => (isJsonObject(tool) ? tool.name : undefined));
   const bad = names.find((name) => typeof name !== "string" || !/^[\w-]{1,64}$/.test(name));
   if (names.includes(undefined) || bad !== undefined)
     return `contains a tool whose name is not 1 to 64 letters, digits, _ or -`;
-  for (const { name, parameters, run, approve, timeoutMs } of value as readonly Partial<Tool>[]) {
+  for (const tool of value as readonly Partial<Tool>[]) {
+    const { name, parameters, run, approve, timeoutMs } = tool;
+    const wrong = misspeltName(tool, TOOL_FIELDS);
+    if (wrong) return `contains the tool ${name}, whose \`${wrong.name}\` must be called \`${wrong.meant}\``;
     if (parameters !== undefined && !isSchema(parameters))
       return `contains the tool ${name}, whose \`parameters\` are neither a JSON Schema nor a Standard Schema`;
     const fault = parameters === undefined ? undefined : schemaFault(parameters);

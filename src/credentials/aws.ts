@@ -1,6 +1,7 @@
 /** AWS credentials as the SDKs find them: variables, a profile, a pod's or a container's role, the machine's role. */
 
 import type { AwsCredentials } from "../call/aws-signature.ts";
+import { checkNames } from "../contract/unknown-option.ts";
 import type { JsonObject } from "../platform/json-object.ts";
 import { profileIn } from "./aws-profile.ts";
 import { type Issued, type KeptCredential, kept } from "./kept-credential.ts";
@@ -43,6 +44,7 @@ export interface AwsCredentialsOptions extends ServiceRequestOptions {
  * ```
  */
 export function awsCredentials(options: AwsCredentialsOptions = {}): KeptCredential<AwsCredentials> {
+  checkNames(options, ["profile", "fetch"] satisfies (keyof AwsCredentialsOptions)[]);
   return kept(async () => {
     if (options.profile !== undefined) return profileOf(options.profile, true);
     return (

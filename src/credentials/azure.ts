@@ -1,5 +1,6 @@
 /** Tokens of Microsoft Entra ID: of a managed identity, of a pod in Kubernetes, or for a client secret. */
 
+import { checkNames } from "../contract/unknown-option.ts";
 import { type Issued, type KeptCredential, kept } from "./kept-credential.ts";
 import {
   endAfter,
@@ -48,6 +49,7 @@ export interface AzureManagedIdentityOptions extends ServiceRequestOptions {
  * ```
  */
 export function azureManagedIdentity(options: AzureManagedIdentityOptions = {}): KeptCredential<string> {
+  checkNames(options, ["clientId", "resource", "fetch"] satisfies (keyof AzureManagedIdentityOptions)[]);
   const { clientId, resource = RESOURCE } = options;
   return kept(async () => {
     const [endpoint, secret] = [variable("IDENTITY_ENDPOINT"), variable("IDENTITY_HEADER")];
@@ -78,6 +80,8 @@ interface Application extends ServiceRequestOptions {
   readonly scope?: string | undefined;
 }
 
+const APPLICATION_NAMES = ["tenantId", "clientId", "scope", "fetch"] as const satisfies readonly (keyof Application)[];
+
 /** The options of `azureWorkloadIdentity`. */
 export interface AzureWorkloadIdentityOptions extends Application {
   /**
@@ -92,6 +96,7 @@ export interface AzureWorkloadIdentityOptions extends Application {
  * @see https://learn.microsoft.com/azure/aks/workload-identity-overview
  */
 export function azureWorkloadIdentity(options: AzureWorkloadIdentityOptions = {}): KeptCredential<string> {
+  checkNames(options, [...APPLICATION_NAMES, "tokenFile"] satisfies (keyof AzureWorkloadIdentityOptions)[]);
   return kept(async () => {
     const file = given("tokenFile", options.tokenFile, "AZURE_FEDERATED_TOKEN_FILE");
     const assertion = (await fileText(file, "The token of the pod")).trim();
@@ -113,6 +118,7 @@ export interface AzureClientSecretOptions extends Application {
  * @see https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
  */
 export function azureClientSecret(options: AzureClientSecretOptions = {}): KeptCredential<string> {
+  checkNames(options, [...APPLICATION_NAMES, "clientSecret"] satisfies (keyof AzureClientSecretOptions)[]);
   return kept(async () =>
     tokenFor(options, { client_secret: given("clientSecret", options.clientSecret, "AZURE_CLIENT_SECRET") }),
   );

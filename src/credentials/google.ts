@@ -1,5 +1,6 @@
 /** Access tokens of Google Cloud: the Application Default Credentials, and those of a service account's key. */
 
+import { checkNames } from "../contract/unknown-option.ts";
 import { base64Of } from "../platform/base64.ts";
 import type { JsonObject } from "../platform/json-object.ts";
 import { type Issued, type KeptCredential, kept } from "./kept-credential.ts";
@@ -28,6 +29,8 @@ export interface GoogleOptions extends ServiceRequestOptions {
   readonly scope?: string | undefined;
 }
 
+const OPTION_NAMES = ["scope", "fetch"] as const satisfies readonly (keyof GoogleOptions)[];
+
 /** The JSON of a service account's key, as Google writes it. */
 export interface GoogleServiceAccountKey {
   readonly client_email: string;
@@ -52,6 +55,7 @@ export interface GoogleServiceAccountKey {
  * ```
  */
 export function googleApplicationDefault(options: GoogleOptions = {}): KeptCredential<string> {
+  checkNames(options, OPTION_NAMES);
   return kept(async () => {
     const file = await credentialsFile();
     if (!file) return tokenOfMachine(options);
@@ -73,6 +77,7 @@ export function googleServiceAccount(
   key: GoogleServiceAccountKey,
   options: GoogleOptions = {},
 ): KeptCredential<string> {
+  checkNames(options, OPTION_NAMES);
   const account = accountIn({ ...key }, "The key of the service account");
   return kept(() => tokenOfAccount(account, options));
 }

@@ -1,6 +1,7 @@
 /** A client that needs no key and no network. */
 
 import type { SendOptions } from "../contract/options.ts";
+import { optionNamesFault } from "../contract/validate.ts";
 import { EmbeddedEngine } from "./embedded-engine.ts";
 import { LocalClient } from "./local-client.ts";
 import { ownWeights, type WeightsSource } from "./weights-file.ts";
@@ -48,7 +49,10 @@ export class EmbeddedClient extends LocalClient {
   readonly #engine: EmbeddedEngine;
 
   /** @throws {TypeError} when an option is invalid */
-  constructor({ weights = ownWeights(), model = TOY, ...defaults }: EmbeddedClientOptions = {}) {
+  constructor(options: EmbeddedClientOptions = {}) {
+    const unknown = optionNamesFault(options, ["model", "weights"]);
+    if (unknown) throw new TypeError(unknown);
+    const { weights = ownWeights(), model = TOY, ...defaults } = options;
     if (!(weights instanceof Uint8Array || weights instanceof URL))
       throw new TypeError("`weights` must be the bytes of a GGUF file, or its URL.");
     if (typeof model !== "string" || model.trim() === "") throw new TypeError("`model` must be a name.");

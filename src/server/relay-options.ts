@@ -6,7 +6,9 @@ import { type Fault, isFunction } from "../contract/option-faults.ts";
 import type { Tool } from "../contract/options.ts";
 import type { Dialect } from "../dialects/dialect.ts";
 import { native } from "../dialects/native/dialect.ts";
+import { isJsonObject } from "../platform/json-object.ts";
 import { receivedText } from "../platform/received.ts";
+import { checkOpenNames } from "../session/options.ts";
 import { budgetFault, type TurnBudget } from "../session/turn-budget.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
 import type { ReplyLog, RunEnd, RunHead } from "./log/log.ts";
@@ -160,6 +162,7 @@ const FAULTS: { readonly [Name in Exclude<keyof RelayOptions, keyof PolicyOption
 export function settingsOf(options: RelayOptions): RelaySettings {
   const hasSessions = options?.sessions !== undefined;
   const policy = policyOf(options, { hasSessions, otherOptions: Object.keys(FAULTS) });
+  if (isJsonObject(options.sessions)) checkOpenNames(options.sessions, ["client", "id"], "sessions.");
   for (const [name, faultOf] of Object.entries(FAULTS)) {
     const value = options[name as keyof typeof FAULTS];
     const fault = value === undefined && name !== "client" ? undefined : faultOf(value);

@@ -5,8 +5,8 @@ import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage, Message, ToolCall } from "../contract/message.ts";
 import { givenFault } from "../contract/option-faults.ts";
 import type { SendOptions, Tool } from "../contract/options.ts";
-import { unknownOption } from "../contract/unknown-option.ts";
-import { optionsFault } from "../contract/validate.ts";
+import { checkNames } from "../contract/unknown-option.ts";
+import { optionNamesFault, optionsFault } from "../contract/validate.ts";
 import { hasFields } from "../platform/json-object.ts";
 import { typeText } from "../platform/received.ts";
 import { withoutUndefined } from "../platform/without-undefined.ts";
@@ -129,6 +129,7 @@ export type SessionReply<Output, Tools, Given> = [Given & ("tools" | "defaults")
   ? ReplyTo<Output, Tools>
   : AssistantMessage<Output>;
 
+/** The options of `new LLMSession`. */
 const OPTION_NAMES = [
   "client",
   "systemPrompt",
@@ -142,15 +143,39 @@ const OPTION_NAMES = [
   "tools",
   "defaults",
   "history",
-];
+] as const satisfies readonly (keyof SessionOptions)[];
+
+/** The options of `LLMSession.open` that `new LLMSession` does not take. */
+const STORE_NAMES = ["store", "id", "flushIntervalMs"] as const satisfies readonly (keyof OpenOptions)[];
+
+/**
+ * Checks the names of the options of `LLMSession.open`.
+ * @param without those that its caller sets
+ * @param path what precedes every name, such as `sessions.`
+ * @throws {TypeError} for one that does not exist
+ */
+export function checkOpenNames(options: object, without: readonly (keyof OpenOptions)[] = [], path = ""): void {
+  const missing = givenFault(options);
+  if (missing) throw new TypeError(missing);
+  const names = [...STORE_NAMES, ...OPTION_NAMES.filter((name) => name !== "history")];
+  checkNames(
+    options,
+    names.filter((name) => !without.includes(name)),
+    path,
+  );
+}
+
+/** Returns a sentence about the first option of a turn that does not exist; `undefined` if all do. */
+export function turnNamesFault(options: TurnOptions): string | undefined {
+  return optionNamesFault(options, ["maxSteps", "budget"]);
+}
 
 /** @throws {TypeError} that names the invalid option */
 export function checkOptions(options: SessionOptions): void {
   const missing = givenFault(options);
   if (missing) throw new TypeError(missing);
   const { client, systemPrompt, maxTokens, counter, onInterrupt, maxSteps, unreadTimeoutMs, onToolError } = options;
-  const unknown = Object.keys(options).find((name) => !OPTION_NAMES.includes(name));
-  if (unknown !== undefined) throw new TypeError(unknownOption(unknown, OPTION_NAMES));
+  checkNames(options, OPTION_NAMES);
   if (maxTokens !== undefined && !(Number.isInteger(maxTokens) && maxTokens > 0)) {
     throw new TypeError(`\`maxTokens\` must be an integer above 0. Received ${String(maxTokens)}.`);
   }

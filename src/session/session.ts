@@ -27,6 +27,7 @@ import { turnSource } from "./load-turn-source.ts";
 import {
   checkedClient,
   checkedPrompt,
+  checkOpenNames,
   checkOptions,
   checkPlace,
   checkResumed,
@@ -39,6 +40,7 @@ import {
   type SessionReply,
   type TurnOptions,
   turnDefaults,
+  turnNamesFault,
   turnOptionsOf,
 } from "./options.ts";
 import { plainMessages, readSession, type SavedSession } from "./saved-session.ts";
@@ -414,7 +416,7 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
     checkGiven(given);
     const { maxSteps = this.#maxSteps ?? DEFAULT_MAX_STEPS, budget = this.#budget, ...own } = given;
     const { messages, isResumed } = more;
-    const fault = maxStepsFault(maxSteps) ?? budgetFault(budget);
+    const fault = turnNamesFault(given) ?? maxStepsFault(maxSteps) ?? budgetFault(budget);
     if (fault) throw new SendError("invalidRequest", fault);
     // The schema validates the output of any client, so that its type holds.
     const client = this.#client as TypedClient;
@@ -511,6 +513,7 @@ export function sessionParts(session: LLMSession): SessionParts {
 export function sessionOptionsOf<Given extends keyof OpenOptions>(
   options: OpenOptions & Named<Given>,
 ): SessionOptions & Named<Extract<Given, keyof SessionOptions>> {
+  checkOpenNames(options);
   const { store: _store, id: _id, flushIntervalMs: _interval, ...rest }: OpenOptions = options;
   return rest;
 }

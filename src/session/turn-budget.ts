@@ -1,6 +1,7 @@
 /** The limit on the tokens and the dollars of one turn. */
 
 import type { AssistantMessage } from "../contract/message.ts";
+import { namesFault } from "../contract/unknown-option.ts";
 import { completeUsageOf, type TokenUsage } from "../contract/usage.ts";
 import { hasFields } from "../platform/json-object.ts";
 
@@ -44,8 +45,8 @@ export function budgetFault(budget: TurnBudget | undefined): string | undefined 
   if (budget === undefined) return undefined;
   const given: unknown = budget;
   if (!hasFields(given)) return "`budget` must be an object such as `{ tokens: 50_000 }`.";
-  const unknown = Object.keys(given).find((name) => !NAMES.includes(name));
-  if (unknown !== undefined) return `Unknown \`budget.${unknown}\`. Valid names: ${NAMES.join(", ")}.`;
+  const unknown = namesFault(given, NAMES, "budget.");
+  if (unknown) return unknown;
   for (const name of ["tokens", "dollars"] as const) {
     const limit: unknown = budget[name];
     if (limit !== undefined && !(typeof limit === "number" && limit > 0))

@@ -5,6 +5,7 @@
 
 import { SendError } from "../contract/errors.ts";
 import { durationText } from "../contract/timeouts.ts";
+import { checkNames } from "../contract/unknown-option.ts";
 import { receivedText } from "../platform/received.ts";
 import { within } from "../platform/within.ts";
 import type { SessionRecord } from "../session/record.ts";
@@ -121,8 +122,13 @@ export abstract class LeasedStore implements SessionStore {
   #stopRenewing: (() => void) | undefined;
   #isRenewing = false;
 
-  /** @throws {TypeError} when an option is invalid */
-  protected constructor(table: SessionTable, { leaseMs = DEFAULT_LEASE_MS }: LeaseOptions) {
+  /**
+   * @param others the names of the options that are validated elsewhere
+   * @throws {TypeError} when an option is invalid
+   */
+  protected constructor(table: SessionTable, options: LeaseOptions, others: readonly string[] = []) {
+    checkNames(options, ["leaseMs", ...others]);
+    const { leaseMs = DEFAULT_LEASE_MS } = options;
     if (typeof leaseMs !== "number" || !(leaseMs >= 1) || leaseMs > Number.MAX_SAFE_INTEGER)
       throw new TypeError(
         `\`leaseMs\` must be a number of milliseconds, at least 1. Received ${receivedText(leaseMs)}.`,

@@ -1,6 +1,6 @@
 /** The times of logs that several processes share. */
 
-import { unknownOption } from "../contract/unknown-option.ts";
+import { checkNames } from "../contract/unknown-option.ts";
 
 /** The options that such logs have in common. */
 export interface LogOptions {
@@ -36,9 +36,9 @@ const DEFAULTS: Record<keyof LogOptions, number> = { leaseMs: 15_000, keepMs: 60
  */
 export function logSettingsOf(options: LogOptions, others: readonly string[] = []): LogSettings {
   const times = { ...DEFAULTS };
+  checkNames(options, [...Object.keys(DEFAULTS), ...others]);
   for (const [name, value] of Object.entries(options) as readonly [string, unknown][]) {
-    if (others.includes(name) || (value === undefined && Object.hasOwn(DEFAULTS, name))) continue;
-    if (!isTime(name)) throw new TypeError(unknownOption(name, [...Object.keys(DEFAULTS), ...others]));
+    if (value === undefined || !isTime(name)) continue;
     if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 1) {
       throw new TypeError(
         `\`${name}\` must be an integer number of milliseconds, at least 1. Received ${String(value)}.`,

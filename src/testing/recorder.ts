@@ -1,6 +1,7 @@
 /** Records what a provider sends, packet by packet and without secrets, as the loopback server replays it. */
 
 import { Redactions } from "../call/redact.ts";
+import { checkNames } from "../contract/unknown-option.ts";
 import { recordedBody } from "./recorded-body.ts";
 import type { Recording } from "./server/recording.ts";
 
@@ -72,6 +73,7 @@ const KEPT_HEADERS =
  * ```
  */
 export function recorder(options: RecorderOptions = {}): Recorder {
+  checkNames(options, ["fetch", "timing", "secrets", "onRecording"] satisfies (keyof RecorderOptions)[]);
   const { timing = false, secrets = [], onRecording } = options;
   const send = options.fetch ?? ((input: string, init: RequestInit) => globalThis.fetch(input, init));
   const recordings: (RecordedReply | undefined)[] = [];

@@ -6,6 +6,7 @@ import { SendError } from "../contract/errors.ts";
 import type { Message } from "../contract/message.ts";
 import type { SendOptions } from "../contract/options.ts";
 import { limitsOf } from "../contract/timeouts.ts";
+import { checkNames } from "../contract/unknown-option.ts";
 import { checkCall } from "../contract/validate.ts";
 import type { Clock } from "../platform/clock.ts";
 import { lacksSchemaEngine, schemaEngine } from "../schema/load-engine.ts";
@@ -82,6 +83,7 @@ export function scriptedClient(
   scripts: readonly ReplyScript[] | ((call: ScriptedCall) => ReplyScript),
   options: ScriptedClientOptions = {},
 ): ScriptedClient {
+  checkNames(options, ["provider", "model", "sleep", "now"] satisfies (keyof ScriptedClientOptions)[]);
   const { provider = "scripted", model = "script", sleep = realSleep, now = () => performance.now() } = options;
   const calls: ScriptedCall[] = [];
   checkScripts(scripts, SCRIPT_WORDS);

@@ -1,6 +1,9 @@
 /** The messages for options that are wrong: the name, what is expected, what was received, and nothing secret. */
 
 import {
+  AzureClient,
+  awsSigner,
+  BedrockClient,
   ClaudeClient,
   CompatibleClient,
   fallback,
@@ -8,13 +11,29 @@ import {
   GrokClient,
   hedge,
   LLMSession,
+  MemoryStore,
   MessageStream,
+  OllamaClient,
   OpenAIClient,
+  type OpenOptions,
   OpenRouterClient,
   rateLimit,
   type SendOptions,
+  type TurnOptions,
+  VertexClient,
 } from "cloudllm";
-import { scriptedClient } from "cloudllm/testing";
+import {
+  awsCredentials,
+  azureClientSecret,
+  azureManagedIdentity,
+  azureWorkloadIdentity,
+  googleApplicationDefault,
+} from "cloudllm/credentials";
+import { EmbeddedClient } from "cloudllm/embedded";
+import { createGateway, createRelay, memoryLog } from "cloudllm/server";
+import { FileStore } from "cloudllm/store/file";
+import { RedisStore, redisWindow } from "cloudllm/store/redis";
+import { recorder, scriptedClient } from "cloudllm/testing";
 import { describe, expect, test } from "vitest";
 import { optionsFault } from "../../src/contract/validate.ts";
 
@@ -219,9 +238,77 @@ test.each([[new URL("http://localhost:1")], [5]])("a `baseUrl` that is not a str
   expect(() => new CompatibleClient(options)).toThrow("`baseUrl` must be an absolute http or https URL");
 });
 
-test("a misspelt `baseUrl` is named instead of missed", () => {
-  const options = { model: "m", baseURL: "http://localhost:1" } as unknown as { model: string; baseUrl: string };
-  expect(() => new CompatibleClient(options)).toThrow("Unknown option `baseURL`. Did you mean `baseUrl`?");
+const KEY = { apiKey: "k" };
+
+test.each<[wrong: string, meant: string, make: (options: never) => unknown, options: object]>([
+  ["modle", "model", (options) => new OpenAIClient(options), KEY],
+  ["modle", "model", (options) => new ClaudeClient(options), KEY],
+  ["modle", "model", (options) => new GeminiClient(options), KEY],
+  ["modle", "model", (options) => new GrokClient(options), KEY],
+  ["modle", "model", (options) => new OpenRouterClient(options), KEY],
+  ["modle", "model", (options) => new OllamaClient(options), {}],
+  ["modle", "model", (options) => new CompatibleClient(options), { preset: "ollama" }],
+  ["modle", "model", (options) => new EmbeddedClient(options), {}],
+  ["Api", "api", (options) => new OpenAIClient(options), { ...KEY, model: "m" }],
+  ["baseURL", "baseUrl", (options) => new CompatibleClient(options), { model: "m" }],
+  ["preste", "preset", (options) => new CompatibleClient(options), { model: "m" }],
+  ["resorce", "resource", (options) => new AzureClient(options), { ...KEY, model: "m" }],
+  ["regoin", "region", (options) => new BedrockClient(options), { ...KEY, model: "m" }],
+  ["projct", "project", (options) => new VertexClient(options), { ...KEY, model: "m" }],
+  ["sevice", "service", (options) => awsSigner(options), { region: "eu-west-1" }],
+  ["clientID", "clientId", (options) => azureManagedIdentity(options), {}],
+  ["tokenfile", "tokenFile", (options) => azureWorkloadIdentity(options), {}],
+  ["tenantID", "tenantId", (options) => azureClientSecret(options), {}],
+  ["profil", "profile", (options) => awsCredentials(options), {}],
+  ["scoep", "scope", (options) => googleApplicationDefault(options), {}],
+  ["cleint", "client", (options) => new LLMSession(options), {}],
+  ["budget.token", "budget.tokens", (budget) => new LLMSession({ client: scripted(), budget }), {}],
+  ["leaseMS", "leaseMs", (options) => new FileStore("sessions", options), {}],
+  ["prefx", "prefix", (options) => new RedisStore({ command: async () => null }, options), {}],
+  ["nmae", "name", (options) => redisWindow({ command: async () => null }, options), {}],
+  ["cleint", "client", (options) => createRelay(options), { authorize: "public" }],
+  ["cleint", "client", (options) => createGateway(options), { authorize: "public" }],
+  [
+    "sessions.stor",
+    "sessions.store",
+    (sessions) => createRelay({ client: scripted(), authorize: "public", sessions }),
+    {},
+  ],
+  ["keepMS", "keepMs", (options) => memoryLog(options), { maxBytes: -1 }],
+  ["modle", "model", (options) => scriptedClient([], options), {}],
+  ["secret", "secrets", (options) => recorder(options), {}],
+])("a misspelt `%s` is named, not only the missing `%s`", (wrong, meant, make, options) => {
+  const name = wrong.replace(/.*\./, "");
+  const message = `Unknown option \`${wrong}\`. Did you mean \`${meant}\`?`;
+  expect(() => make({ ...options, [name]: "x" } as never)).toThrow(TypeError);
+  expect(() => make({ ...options, [name]: "x" } as never)).toThrow(message);
+});
+
+test("a session that opens, and its turns, name a misspelt option of their own", async () => {
+  const open = { client: scripted(), stroe: new MemoryStore(), id: "poems" } as unknown as OpenOptions;
+  await expect(LLMSession.open(open)).rejects.toThrow("Unknown option `stroe`. Did you mean `store`?");
+  const turn = new LLMSession({ client: scripted() }).sendMessage("Hi.", { maxStep: 2 } as TurnOptions);
+  await expect(turn).rejects.toMatchObject({
+    kind: "invalidRequest",
+    message: expect.stringContaining("`maxStep`. Did you mean `maxSteps`?"),
+  });
+});
+
+test.each([
+  ["execute", "run", () => "sunny"],
+  ["inputSchema", "parameters", { type: "object" }],
+  ["needsApproval", "approve", true],
+  ["aprove", "approve", "ask"],
+  ["timeoutMS", "timeoutMs", 5],
+])("a tool with `%s` is refused, since its `%s` would count as absent", (wrong, meant, value) => {
+  const message = `The option \`tools\` contains the tool weather, whose \`${wrong}\` must be called \`${meant}\`.`;
+  expect(optionsFault({ tools: [{ name: "weather", [wrong]: value }] })).toBe(message);
+});
+
+test("a tool may have fields of another library, beside its own", () => {
+  const parameters = { type: "object" };
+  const tool = { name: "weather", title: "Weather", annotations: {}, inputSchema: parameters, parameters };
+  expect(optionsFault({ tools: [tool] })).toBeUndefined();
 });
 
 test.each(Object.entries({ OpenAIClient, GrokClient, ClaudeClient, GeminiClient, OpenRouterClient, CompatibleClient }))(

@@ -56,7 +56,7 @@ test("a reply without tools is cut inside", async () => {
 test.each([
   [{ tokens: 0 }, "`budget.tokens` must be a number above 0. Received 0."],
   [{ dollars: 1 }, "`budget.dollars` needs `budget.costOf`"],
-  [{ token: 1 }, "Unknown `budget.token`."],
+  [{ token: 1 }, "Unknown option `budget.token`. Did you mean `budget.tokens`?"],
   [5, "`budget` must be an object"],
 ])("a budget such as %j is refused when the relay is made", (budget, message) => {
   const options = { client: scriptedClient([]), authorize, budget } as RelayOptions;

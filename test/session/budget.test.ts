@@ -240,7 +240,7 @@ test.each<readonly [unknown, RegExp]>([
   [{ dollars: -1, costOf }, /`budget.dollars` must be a number above 0/],
   [{ dollars: 1 }, /`budget.dollars` needs `budget.costOf`/],
   [{ dollars: 1, costOf: 3 }, /`budget.costOf` must be a function/],
-  [{ token: 5 }, /Unknown `budget.token`/],
+  [{ token: 5 }, /Unknown option `budget.token`/],
 ])("a budget that cannot hold is refused before anything is sent: %j", async (budget, words) => {
   const client = looping();
   expect(() => new LLMSession({ client, budget: budget as TurnBudget })).toThrow(words);

@@ -2,7 +2,7 @@
 
 import type { ClientWrapper } from "../../contract/client.ts";
 import type { SendError } from "../../contract/errors.ts";
-import { unknownOption } from "../../contract/unknown-option.ts";
+import { checkNames } from "../../contract/unknown-option.ts";
 import { isJsonObject } from "../../platform/json-object.ts";
 import { receivedText, typeText } from "../../platform/received.ts";
 import { withoutUndefined } from "../../platform/without-undefined.ts";
@@ -128,7 +128,7 @@ const EXPOSED = { reasoning: true, usage: true, toolResults: true, providerTools
  */
 export function gatewaySettings(options: GatewayOptions): GatewaySettings {
   if (!isJsonObject(options)) throw new TypeError(`The gateway needs an object of options, not ${typeText(options)}.`);
-  checkNames(options, NAMES, "");
+  checkNames(options, Object.keys(NAMES));
   const { client, models = {}, unsupported = "ignore", limits = {}, describe, ...others } = options;
   const first = client ?? Object.values(models)[0];
   if (first === undefined) {
@@ -143,7 +143,7 @@ export function gatewaySettings(options: GatewayOptions): GatewaySettings {
   if (unsupported !== "ignore" && unsupported !== "error") {
     throw new TypeError(`The option \`unsupported\` must be "ignore" or "error", not ${receivedText(unsupported)}.`);
   }
-  checkNames(limits, LIMIT_NAMES, "limits.");
+  checkNames(limits, Object.keys(LIMIT_NAMES), "limits.");
   const relay = settingsOf({
     ...others,
     client: first,
@@ -165,12 +165,4 @@ export function gatewaySettings(options: GatewayOptions): GatewaySettings {
 function ownWords({ kind, message, status, attempts = [] }: SendError): string | undefined {
   const isOwn = status === undefined && attempts.length === 0;
   return isOwn && (kind === "invalidRequest" || kind === "unsupported") ? message : undefined;
-}
-
-function checkNames(fields: object, names: Readonly<Record<string, true>>, path: string): void {
-  for (const [name, value] of Object.entries(fields)) {
-    if (value !== undefined && !Object.hasOwn(names, name)) {
-      throw new TypeError(unknownOption(name, Object.keys(names), path));
-    }
-  }
 }

@@ -1,7 +1,7 @@
 /** A log in the memory of one process: viewers come back to it, and it is gone with the process. */
 
 import { SendError } from "../../contract/errors.ts";
-import { unknownOption } from "../../contract/unknown-option.ts";
+import { checkNames } from "../../contract/unknown-option.ts";
 import { compareIds } from "./entry-id.ts";
 import { sizeOfEntry, sizeOfMessage } from "./entry-size.ts";
 import type { ChatRun, LogEntry, LogWriter, ReplyLog, RunEnd, RunHead, WriterState } from "./log.ts";
@@ -68,8 +68,8 @@ interface KeptRun {
  * @throws {TypeError} when an option is unknown or malformed
  */
 export function memoryLog(options: MemoryLogOptions = {}): ReplyLog {
+  checkNames(options, OPTION_NAMES);
   for (const [name, value] of Object.entries(options) as readonly [string, unknown][]) {
-    if (!OPTION_NAMES.includes(name)) throw new TypeError(unknownOption(name, OPTION_NAMES));
     if (name === "now" || value === undefined) continue;
     if (!(typeof value === "number" && value > 0)) {
       throw new TypeError(`\`${name}\` must be a number above 0. Received ${String(value)}.`);

@@ -2,7 +2,7 @@
 
 import type { ClientWrapper } from "../../contract/client.ts";
 import { type Fault, isBoolean, isFunction } from "../../contract/option-faults.ts";
-import { unknownOption } from "../../contract/unknown-option.ts";
+import { checkNames } from "../../contract/unknown-option.ts";
 import { MAX_TIMER_MS } from "../../platform/clock.ts";
 import { isJsonObject } from "../../platform/json-object.ts";
 import { receivedText, typeText } from "../../platform/received.ts";
@@ -165,8 +165,8 @@ export function policyOf(
       'The option `canRead` needs an `authorize` that names users. With "public", every caller has all chats.',
     );
   }
-  checkFields(options.limits, LIMIT_FAULTS, "limits.");
-  checkFields(options.expose, EXPOSURE_FAULTS, "expose.");
+  checkFields(options.limits ?? {}, LIMIT_FAULTS, "limits.");
+  checkFields(options.expose ?? {}, EXPOSURE_FAULTS, "expose.");
   const { authorize, allow = [], models = {} } = options;
   const history = options.history ?? (hasSessions ? "server" : "signed");
   if (hasSessions !== (history === "server")) {
@@ -217,16 +217,14 @@ function checked(authorize: Authorize): Policy["authorize"] {
 const MAY_BE_SECRET = ["secret"];
 
 function checkFields(
-  fields: object | undefined,
+  fields: object,
   faults: Readonly<Record<string, Fault>>,
   path: string,
   others: readonly string[] = [],
 ): void {
-  for (const [name, value] of Object.entries(fields ?? {}) as readonly [string, unknown][]) {
-    if (value === undefined || others.includes(name)) continue;
-    const faultOf = Object.hasOwn(faults, name) ? faults[name] : undefined;
-    if (!faultOf) throw new TypeError(unknownOption(name, [...Object.keys(faults), ...others], path));
-    const fault = faultOf(value);
+  checkNames(fields, [...Object.keys(faults), ...others], path);
+  for (const [name, value] of Object.entries(fields) as readonly [string, unknown][]) {
+    const fault = value === undefined ? undefined : faults[name]?.(value);
     const received = MAY_BE_SECRET.includes(name) ? typeText(value) : receivedText(value);
     if (fault) throw new TypeError(`The option \`${path}${name}\` ${fault}, not ${received}.`);
   }

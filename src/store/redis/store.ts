@@ -44,13 +44,14 @@ export class RedisStore extends LeasedStore {
    * @param redis a connected client. The store does not close it.
    * @throws {TypeError} when the client or an option is invalid
    */
-  constructor(redis: RedisLike, { prefix = "cloudllm", ttlMs, ...options }: RedisStoreOptions = {}) {
+  constructor(redis: RedisLike, options: RedisStoreOptions = {}) {
+    const { prefix = "cloudllm", ttlMs } = options;
     if (typeof prefix !== "string")
       throw new TypeError(`\`prefix\` must be a string. Received ${receivedText(prefix)}.`);
     if (ttlMs !== undefined && !(Number.isSafeInteger(ttlMs) && ttlMs > 0)) {
       const expected = "an integer number of milliseconds, at least 1";
       throw new TypeError(`\`ttlMs\` must be ${expected}. Received ${receivedText(ttlMs)}.`);
     }
-    super(new RedisSessionTable(redisClientOf(redis), prefix, ttlMs), options);
+    super(new RedisSessionTable(redisClientOf(redis), prefix, ttlMs), options, ["prefix", "ttlMs"]);
   }
 }

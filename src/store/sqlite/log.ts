@@ -62,10 +62,10 @@ const MAX_SWEPT = 20;
  * ```
  */
 export function sqliteLog(database: SqliteLike, options: SqliteLogOptions = {}): ReplyLog {
-  const { now, ...rest } = options;
+  const { now } = options;
   if (now !== undefined && typeof now !== "function")
     throw new TypeError("`now` must be a function that returns milliseconds.");
-  return new SqliteLog(database, logSettingsOf(rest), now);
+  return new SqliteLog(database, logSettingsOf(options, ["now"]), now);
 }
 
 class SqliteLog implements ReplyLog {

@@ -2,6 +2,7 @@
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { checkNames } from "../../contract/unknown-option.ts";
 import { realSleep, type Sleep } from "../pause.ts";
 import { Answers, type ServerReplies } from "./answers.ts";
 import { chatWire } from "./chat-wire.ts";
@@ -46,6 +47,15 @@ export interface ProviderServerOptions {
    */
   readonly sleep?: Sleep;
 }
+
+const OPTION_NAMES = [
+  "port",
+  "pace",
+  "usageUnasked",
+  "strict",
+  "countTokens",
+  "sleep",
+] as const satisfies readonly (keyof ProviderServerOptions)[];
 
 /** A running loopback server. */
 export interface ProviderServer extends AsyncDisposable {
@@ -100,6 +110,7 @@ export async function startProviderServer(
   replies: ServerReplies = () => DEFAULT_REPLY,
   options: ProviderServerOptions = {},
 ): Promise<ProviderServer> {
+  checkNames(options, OPTION_NAMES);
   const { port = 0, pace = 0, usageUnasked = false, strict = false, sleep = realSleep, countTokens } = options;
   const answers = new Answers(replies, { pace, usageUnasked, strict, countTokens });
   const requests = new ReceivedRequests();
