@@ -289,7 +289,27 @@ describe.skipIf(agUiMissing !== undefined)("a page of TanStack AI that is loaded
     expect(site.provider.calls.length).toBe(1);
   });
 
-  test("loads earlier messages page by page", async () => {
+  test("loads earlier messages page by page, and asks on", async () => {
+    const store = new MemoryStore();
+    await using site = await agUiSite(() => ({ text: "Yes." }), { ...KEPT, sessions: { store } });
+    const first = await loaded(site.url);
+    for (const question of ["1", "2", "3"]) await first.client.sendMessage(question);
+    const second = await loaded(site.url, { history: { pageSize: 4 } });
+    second.client.attach();
+    const ids = (): readonly string[] => second.client.getMessages().map(({ id }) => id);
+    await expect.poll(ids).toEqual(["m3", "m4", "m5", "m6"]);
+    await second.client.loadOlderMessages();
+    expect([ids(), second.client.getHasOlderMessages()]).toEqual([["m1", "m2", "m3", "m4", "m5", "m6"], false]);
+    await second.client.sendMessage("4");
+    expect(
+      site.provider.calls
+        .at(-1)
+        ?.messages.map(({ content }) => content)
+        .join(" "),
+    ).toBe("1 Yes. 2 Yes. 3 Yes. 4");
+  });
+
+  test("a page of the conversation has its messages and where the one before it begins", async () => {
     const store = new MemoryStore();
     await using site = await agUiSite(() => ({ text: "Yes." }), { ...KEPT, sessions: { store } });
     const first = await loaded(site.url);

@@ -47,6 +47,8 @@ export interface Chat {
     sendMessage(content: string | { readonly content: readonly object[] }): Promise<void>;
     setMessagesManually(messages: readonly ChatMessage[]): void;
     reload(): Promise<void>;
+    loadOlderMessages(): Promise<void>;
+    getHasOlderMessages(): boolean;
     stop(): void;
     attach(): void;
     dispose(): void;
