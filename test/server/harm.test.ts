@@ -212,6 +212,35 @@ describe("a log that was away for longer than a lease", () => {
   });
 });
 
+test("a log that goes away under a run whose writer has died is asked twice a second, and not without a pause", async () => {
+  const log = memoryLog({ leaseMs: 15_000 });
+  const cut = killable(log);
+  let [isAway, reads] = [false, 0];
+  const read = () => {
+    reads++;
+    if (isAway) throw new Error("away");
+  };
+  const client = scriptedClient([{ steps: [{ text: "Half " }, { pause: new Gate() }] }]);
+  const first = createRelay({ client, authorize, log: cut.log, onError });
+  const second = createRelay({ client: scriptedClient([]), authorize, log: logWith(log, { read }), onError });
+  const run = runId();
+  const here = watch(await first.handle(post({ run, messages })));
+  const there = watch(await second.handle(get(`${run}/stream`)));
+  await vi.advanceTimersByTimeAsync(1_000);
+  cut.kill();
+  while ((await log.read(run))?.isOwned) await vi.advanceTimersByTimeAsync(100);
+  await vi.advanceTimersByTimeAsync(600); // the lease was seen gone once
+  isAway = true;
+  await vi.advanceTimersByTimeAsync(5_000);
+  isAway = false;
+  reads = 0;
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(reads).toBeLessThan(30);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(there.events.at(-1)).toMatchObject({ type: "failed", error: { kind: "truncated" } });
+  await here.leave();
+});
+
 test("a log that another program has locked for longer than a lease, and that can be read, ends no reply", async () => {
   const log = memoryLog({ leaseMs: 15_000 });
   const cut = killable(log);

@@ -115,6 +115,7 @@ export class LogFollower {
       return page;
     } catch {
       this.#unsureUntil = now() + log.leaseMs;
+      this.#unownedSince = undefined;
       this.#awaySince ??= now();
       if (now() - this.#awaySince < MAX_AWAY_MS) return undefined;
       this.feed.sendAway(MAX_POLL_MS);
