@@ -23,8 +23,11 @@ const KIND_BY_STATUS: Readonly<Record<number, SendErrorKind>> = {
   529: "overloaded",
 };
 
+/** A table is made when an error is read: most programs would make its regular expressions in vain. */
+type Kinds = readonly (readonly [RegExp, SendErrorKind])[];
+
 /** Codes and types that say more than the status; matched against `code`, `type` and `status` words of the body. */
-const KIND_BY_CODE: readonly (readonly [RegExp, SendErrorKind])[] = [
+const kindsByCode = (): Kinds => [
   [/context_length|context_size|string_above_max_length|max_context/, "contextLength"],
   [/content_filter|content_policy|ResponsibleAI|moderation|bio_policy|data_inspection_failed/i, "contentFilter"],
   [
@@ -41,7 +44,7 @@ const KIND_BY_CODE: readonly (readonly [RegExp, SendErrorKind])[] = [
 ];
 
 /** Words that are less specific than a status. */
-const KIND_BY_FAMILY: readonly (readonly [RegExp, SendErrorKind])[] = [
+const kindsByFamily = (): Kinds => [
   [
     /invalid_request|invalid_prompt|unsupported_|unknown_parameter|INVALID_ARGUMENT|tool_use_failed|bad_request/i,
     "invalidRequest",
@@ -54,7 +57,7 @@ const KIND_BY_FAMILY: readonly (readonly [RegExp, SendErrorKind])[] = [
 ];
 
 /** Texts by which some servers name the cause, with any code or status. */
-const KIND_BY_TEXT: readonly (readonly [RegExp, SendErrorKind])[] = [
+const kindsByText = (): Kinds => [
   [
     /context[ _](length|window|size|limit)|(prompt|input) is too long|too many (input )?tokens(?!.*wait)|maximum prompt length|token count.{0,40}exceeds/i,
     "contextLength",
@@ -175,13 +178,12 @@ const CERTAIN = [401, 413, 429];
 
 function kindOf(status: number, words: readonly string[], text: string): SendErrorKind {
   if (CERTAIN.includes(status)) return KIND_BY_STATUS[status] ?? "server";
-  const kindBy = (kinds: typeof KIND_BY_CODE) =>
-    kinds.find(([pattern]) => words.some((word) => pattern.test(word)))?.[1];
-  const kind = kindBy(KIND_BY_CODE) ?? KIND_BY_STATUS[status] ?? kindBy(KIND_BY_FAMILY) ?? kindOfOther(status);
+  const kindBy = (kinds: Kinds) => kinds.find(([pattern]) => words.some((word) => pattern.test(word)))?.[1];
+  const kind = kindBy(kindsByCode()) ?? KIND_BY_STATUS[status] ?? kindBy(kindsByFamily()) ?? kindOfOther(status);
   // An error in a stream has no status, and often no code.
   const isVague = kind === "invalidRequest" || kind === "permission" || (status === 0 && words.length === 0);
   if (!isVague) return kind;
-  return KIND_BY_TEXT.find(([pattern]) => pattern.test(text))?.[1] ?? kind;
+  return kindsByText().find(([pattern]) => pattern.test(text))?.[1] ?? kind;
 }
 
 /** Returns the wait in milliseconds that OpenAI and Groq state in the text: `Please try again in 1m2.5s`, `in 20ms`. */

@@ -52,7 +52,7 @@ const MEANINGS: Readonly<Record<string, FinishReason>> = {
  * `insufficient_system_resource`, Mistral's and OpenRouter's `error`, Gemini's `MALFORMED_RESPONSE`, Cohere's
  * `USER_CANCEL`.
  */
-const BROKEN: readonly (readonly [RegExp, SendErrorKind])[] = [
+const broken = (): readonly (readonly [RegExp, SendErrorKind])[] => [
   [/missing_thought_signature/i, "invalidRequest"],
   [/overload|insufficient|unavailable|capacity|busy/i, "overloaded"],
   [/rate_?limit|quota|throttl/i, "rateLimit"],
@@ -103,7 +103,7 @@ export function routedReason(word: string, native: unknown): string {
  * @param why the provider's explanation
  */
 export function brokenOffError(word: string | undefined, why = ""): SendError | undefined {
-  const kind = word === undefined ? undefined : BROKEN.find(([pattern]) => pattern.test(word))?.[1];
+  const kind = word === undefined ? undefined : broken().find(([pattern]) => pattern.test(word))?.[1];
   return kind && brokenOff(kind, word ?? "", why);
 }
 
