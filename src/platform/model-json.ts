@@ -10,25 +10,45 @@ export function parseModelJson(json: string): unknown {
   try {
     return parseExact(json);
   } catch (error) {
-    const escaped = withEscapes(json);
+    const escaped = new ModelJson().add(json);
     if (escaped === json) throw error;
     return parseExact(escaped);
   }
 }
 
-/** Returns the text with an escape for each control character of its strings, unless a backslash precedes it. */
-function withEscapes(json: string): string {
-  let escaped = "";
-  let from = 0;
-  let isQuoted = false;
-  for (let at = 0; at < json.length; at++) {
-    const character = json[at] ?? "";
-    if (character === '"') isQuoted = !isQuoted;
-    else if (character === "\\" && isQuoted) at++;
-    else if (isQuoted && character < " ") {
-      escaped += json.slice(from, at) + JSON.stringify(character).slice(1, -1);
-      from = at + 1;
+const CONTROL_CHARACTER = /[^ -\uffff]/;
+
+/** A JSON text that comes in pieces. */
+export class ModelJson {
+  /** Pieces without control characters: they are read when one comes. */
+  #unread = "";
+  #isQuoted = false;
+  #isEscaped = false;
+
+  /** Returns the next piece with each control character of its strings escaped, unless a backslash precedes it. */
+  add(piece: string): string {
+    if (!CONTROL_CHARACTER.test(piece)) {
+      this.#unread += piece;
+      return piece;
     }
+    this.#read(this.#unread);
+    this.#unread = "";
+    return this.#read(piece);
   }
-  return escaped + json.slice(from);
+
+  #read(text: string): string {
+    let escaped = "";
+    let from = 0;
+    for (let at = 0; at < text.length; at++) {
+      const character = text[at] ?? "";
+      if (this.#isEscaped) this.#isEscaped = false;
+      else if (character === '"') this.#isQuoted = !this.#isQuoted;
+      else if (character === "\\") this.#isEscaped = this.#isQuoted;
+      else if (this.#isQuoted && character < " ") {
+        escaped += text.slice(from, at) + JSON.stringify(character).slice(1, -1);
+        from = at + 1;
+      }
+    }
+    return escaped + text.slice(from);
+  }
 }

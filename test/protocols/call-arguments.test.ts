@@ -96,7 +96,17 @@ const WAYS: readonly (readonly [string, ClientName, boolean, Calling])[] = [
   ["Gemini, whole", "gemini", true, (json) => JSON.stringify(gem(json))],
 ];
 
+const RAW = '{\n"at":"a\n\tb\\\\",\r\n"to":"\\"\u0007"}';
 const CODE = { at: "a\n\tb\\", to: '"\u0007' };
+
+/** The pieces of a call's arguments, as programs join them. */
+async function piecesOf(name: ClientName, body: string): Promise<string> {
+  recorder.answer(body);
+  let text = "";
+  for await (const chunk of await recorder.client(name, "m").sendMessageStream([{ role: "user", content: "hi" }]))
+    if (chunk.type === "toolCallDelta") text += chunk.argumentsDelta;
+  return text;
+}
 
 const outcomeOf = (name: ClientName, body: string, whole: boolean) =>
   recorder.replied(name, "m", body, { whole }).then(
@@ -110,7 +120,7 @@ describe.each(WAYS)("%s", (_name, client, whole, calling) => {
     ["an object of nothing", "{}", {}],
     ["nothing", "", {}],
     ["null", "null", {}],
-    ["a text with raw line breaks, as models write code", '{\n"at":"a\n\tb\\\\",\r\n"to":"\\"\u0007"}', CODE],
+    ["a text with raw line breaks, as models write code", RAW, CODE],
   ])("%s is an object", async (_what, json, expected) => {
     expect(await outcomeOf(client, calling(json), whole)).toEqual({ calls: [expected], finishReason: "toolCalls" });
   });
@@ -131,4 +141,19 @@ describe.each(WAYS)("%s", (_name, client, whole, calling) => {
       partial: { toolCalls: [], unfinishedToolCalls: [{ id: "t", name: "look" }] },
     });
   });
+});
+
+test.each(WAYS.filter(([name, , whole]) => !whole && name.endsWith("deltas")))(
+  "a program that joins the pieces of code with raw line breaks has JSON: %s",
+  async (_name, client, _whole, calling) => {
+    expect(JSON.parse(await piecesOf(client, calling(RAW)))).toEqual(CODE);
+    const pretty = '{\n\t"at": "x"\n}';
+    expect(await piecesOf(client, calling(pretty))).toBe(pretty);
+  },
+);
+
+test("a program has JSON also where each character of such code is a piece of its own", async () => {
+  const pieces = [...RAW].map((json) => ({ choices: [{ index: 0, delta: chat(json) }] }));
+  const body = events(...pieces, { choices: [{ index: 0, delta: {}, finish_reason: "tool_calls" }] });
+  expect(JSON.parse(await piecesOf("openai chat", body))).toEqual(CODE);
 });

@@ -1,7 +1,7 @@
 /** The blocks of a reply: how they are kept while they grow, and what they are once they have ended. */
 
-import { parseExact } from "../../platform/exact-json.ts";
 import { isJsonObject, type JsonObject } from "../../platform/json-object.ts";
+import { type ModelJson, parseModelJson } from "../../platform/model-json.ts";
 import type { TextBuffer } from "../../platform/text-buffer.ts";
 import type { Nullable } from "../common/wire-values.ts";
 import type { WireBlock, WireCitation } from "./wire.ts";
@@ -12,6 +12,8 @@ export interface OpenBlock {
   readonly type: string;
   /** Text, thinking or arguments, by type. */
   readonly text: TextBuffer;
+  /** The arguments of a call as they are emitted. */
+  readonly json: ModelJson;
   signature: string;
   readonly citations: Nullable<WireCitation>[];
   /** Fields that came after its beginning: the sealed summary of a compaction. */
@@ -51,7 +53,7 @@ export function isThought(block: unknown): boolean {
 
 function exactJsonOr(text: string): unknown {
   try {
-    return parseExact(text);
+    return parseModelJson(text);
   } catch {
     return text;
   }

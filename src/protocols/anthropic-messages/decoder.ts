@@ -6,6 +6,7 @@
 import type { MessageChunk } from "../../contract/chunk.ts";
 import { SendError } from "../../contract/errors.ts";
 import type { FinishReason } from "../../contract/finish-reason.ts";
+import { ModelJson } from "../../platform/model-json.ts";
 import { TextBuffer } from "../../platform/text-buffer.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
 import { callDelta } from "../common/call-delta.ts";
@@ -168,6 +169,7 @@ export class AnthropicDecoder implements Decoder {
       begun,
       type,
       text: new TextBuffer(),
+      json: new ModelJson(),
       signature: textIn(begun.signature),
       citations: [...listIn(begun.citations)],
       added: undefined,
@@ -236,7 +238,7 @@ export class AnthropicDecoder implements Decoder {
     const id = textIn(begun.id);
     const name = textIn(begun.name);
     if (!id || !name) throw new SendError("protocol", "A tool call has no name.");
-    chunks.push(callDelta({ index, id, name }, argumentsDelta));
+    chunks.push(callDelta({ index, id, name }, block.json.add(argumentsDelta)));
   }
 
   #end(index: number, chunks: MessageChunk[]): void {

@@ -2,6 +2,7 @@
 
 import type { MessageChunk } from "../../contract/chunk.ts";
 import { SendError } from "../../contract/errors.ts";
+import { ModelJson } from "../../platform/model-json.ts";
 import { callDelta } from "./call-delta.ts";
 import { JsonProgress } from "./json-progress.ts";
 import { toolCallOf } from "./tool-call-arguments.ts";
@@ -21,6 +22,8 @@ interface OpenCall {
   wireIndex: number | undefined;
   name: string;
   argumentsText: string;
+  /** Its arguments as they are emitted. */
+  readonly json: ModelJson;
   /** Created when the tracker first needs to know whether the call is complete. */
   progress: JsonProgress | undefined;
   isText: boolean;
@@ -93,7 +96,7 @@ export class ToolCallTracker {
     call.notEmitted += piece.argumentsDelta;
     if (call.name === "") return "";
     if (call.id === "") Object.assign(call, { id: this.#madeUpId(call.index), madeUpId: true });
-    chunks.push(callDelta(call, call.notEmitted));
+    chunks.push(callDelta(call, call.isText ? call.notEmitted : call.json.add(call.notEmitted)));
     call.notEmitted = "";
     return call.id;
   }
@@ -188,6 +191,7 @@ export class ToolCallTracker {
       wireIndex: undefined,
       name: "",
       argumentsText: "",
+      json: new ModelJson(),
       progress: undefined,
       isText: false,
       maybeOver: false,

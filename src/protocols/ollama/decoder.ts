@@ -9,6 +9,7 @@ import type { MessageChunk } from "../../contract/chunk.ts";
 import { SendError } from "../../contract/errors.ts";
 import type { ToolCall } from "../../contract/message.ts";
 import { exactCopy, exactJson } from "../../platform/exact-json.ts";
+import { ModelJson } from "../../platform/model-json.ts";
 import { TextBuffer } from "../../platform/text-buffer.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
 import { callDelta } from "../common/call-delta.ts";
@@ -94,7 +95,9 @@ export class OllamaDecoder implements Decoder {
     const index = this.#calls.length;
     const id = uniqueCallId(idIn(own), this.#createdAt, index, this.#takenIds);
     // Emitted before it is parsed, so that unusable arguments are visible.
-    chunks.push(callDelta({ index, id, name }, typeof args === "string" ? args : exactJson(args ?? {})));
+    chunks.push(
+      callDelta({ index, id, name }, typeof args === "string" ? new ModelJson().add(args) : exactJson(args ?? {})),
+    );
     this.#calls.push(toolCallOf(id, name, argumentsOf(name, args)));
   }
 

@@ -4,6 +4,7 @@ import type { MessageChunk } from "../../contract/chunk.ts";
 import { SendError } from "../../contract/errors.ts";
 import type { ToolCall } from "../../contract/message.ts";
 import { exactJson } from "../../platform/exact-json.ts";
+import { ModelJson } from "../../platform/model-json.ts";
 import { TextBuffer } from "../../platform/text-buffer.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
 import { callDelta } from "../common/call-delta.ts";
@@ -22,6 +23,8 @@ interface OpenCall {
   readonly name: string;
   /** The arguments that came in pieces. */
   readonly text: TextBuffer;
+  /** The same as it is emitted. */
+  readonly json: ModelJson;
   /** The arguments in the event that began the call. */
   readonly begun: string;
   /** The arguments as the server repeats them once they are done. */
@@ -83,7 +86,17 @@ export class ResponsesCalls {
     const begun = jsonTextOf(isText ? item.input : item.arguments) ?? "";
     const index = this.#count++;
     const id = uniqueCallId(ownId, this.#facts.id, index, this.#ids);
-    const call = { index, id, ownId, name, text: new TextBuffer(), begun, done: undefined, isText };
+    const call = {
+      index,
+      id,
+      ownId,
+      name,
+      text: new TextBuffer(),
+      json: new ModelJson(),
+      begun,
+      done: undefined,
+      isText,
+    };
     this.#open.set(at, call);
     chunks.push(callDelta(call, ""));
   }
@@ -97,7 +110,7 @@ export class ResponsesCalls {
     const call = this.#open.get(at);
     if (!call || delta === "") return;
     call.text.add(delta);
-    chunks.push(callDelta(call, delta));
+    chunks.push(callDelta(call, call.isText ? delta : call.json.add(delta)));
   }
 
   /**

@@ -1,7 +1,7 @@
 /** Items of tools that ran at the provider. */
 
 import type { ProviderToolCall } from "../../contract/message.ts";
-import { parseExact } from "../../platform/exact-json.ts";
+import { parseModelJson } from "../../platform/model-json.ts";
 import type { ResponseItem } from "./wire.ts";
 
 /** Returns the call of a provider tool; `undefined` for any other item. */
@@ -36,7 +36,7 @@ export function searchQueriesOf(item: ResponseItem): readonly string[] | undefin
 function parsedOr(value: unknown): unknown {
   if (typeof value !== "string") return value;
   try {
-    return parseExact(value);
+    return parseModelJson(value);
   } catch {
     return value;
   }
