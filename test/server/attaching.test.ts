@@ -3,8 +3,11 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type ClientWrapper, MemoryStore, SendError } from "../../src/index.ts";
 import { agUi, createRelay, memoryLog } from "../../src/server/index.ts";
+import { storedSessions } from "../../src/session/load-stored-session.ts";
 import { Gate, scriptedClient } from "../../src/testing/index.ts";
 import { get, post, read, runId, textOf, watch } from "../support/relay.ts";
+
+await storedSessions.load(); // the clock of these tests waits for no file
 
 const messages = [{ role: "user", content: "Hi" }];
 const rules = { authorize: () => ({ user: "ada" }), onError: () => undefined, linger: 5_000 };
@@ -141,4 +144,18 @@ describe("a page that comes in the first moment of a run, before the store has t
       expect(await events).toMatch(/"Write".*Roses .*are red\./s);
     },
   );
+});
+
+test("a page of a run whose process died before the store had the question has its conversation at once", async () => {
+  const [log, store] = [memoryLog({ leaseMs: 15_000 }), new MemoryStore()];
+  const relay = createRelay({ ...rules, client: scriptedClient([]), log, sessions: { store } });
+  const load = vi.spyOn(store, "load");
+  const head = { id: runId(), chat: "ada/poems", owner: "ada", startedAt: 0, provider: "scripted", model: "script" };
+  await log.begin(head);
+  await log.setLatestRun(head.chat, { run: head.id, number: 1 });
+  await vi.advanceTimersByTimeAsync(15_000);
+  const answer = relay.handle(get("poems?view=page"));
+  await vi.advanceTimersByTimeAsync(200);
+  expect(load).toHaveBeenCalledTimes(1);
+  expect(await (await answer).json()).toMatchObject({ messages: [] });
 });

@@ -95,12 +95,12 @@ export class RunHost {
     }
   }
 
-  /** Resolves with whether a run has ended, or is unknown; true also when the log does not answer. */
+  /** Resolves with whether no process writes a run, as after its end; true also when the log does not answer. */
   async isOver(id: string): Promise<boolean> {
     const run = this.#runs.run(id);
     if (run) return run.isOver;
     const page = await within(this.#settings.log.read(id, BEHIND_ALL, 1), LOG_DEADLINE_MS).catch(() => undefined);
-    return !page || page.end !== undefined;
+    return !page?.isOwned;
   }
 
   /** Resolves with the end of a run that the log has; `undefined` also when the log does not answer. */
