@@ -7,10 +7,6 @@ import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { rolldown } from "rolldown";
 
-/** Sources that every entry shares, without those that the relay alone uses and the parts that are loaded lazily: schemas, recovery, races, stores. */
-const CORE =
-  /[/]src[/](?!(?:cli|credentials|dialects|embedded|models|otel|page|react|runtime|server|store|testing|web)[/]|reliability[/](?:fallback-|load-(?:node|static)|race[.]|races|runner)|schema[/](?!load-|schema[.]|standard-)|session[/](?:approvals|ask|end-left|execute-|left-|load-(?:node|static)|merge-|record-fault|replay|session-log|snapshot|store-deadline|stored-|tool-arguments|tool-runner|turn[.]|turn-calls|turn-source|turn-timeout|unsaved-)|stream[/](?:overlap-|recovering-|rest-of-)|transport[/](?:default-|fetch-network|ndjson|node-|proxy-|unsupported-)|protocols[/].+[/]|protocols[/](?:index|load-|with-))/;
-
 /** A wire format: a file of its own, which a client loads when it needs it. */
 const PROTOCOL = /[/]src[/]protocols[/](anthropic-messages|chat-completions|gemini|ollama|responses)[/]/;
 
@@ -24,6 +20,20 @@ const RACES = /[/]src[/]reliability[/](?:fallback-|race[.]|races|runner)/;
 /** Sessions in stores: a file of its own, which the first of them loads. */
 const STORED =
   /[/]src[/]session[/](?:end-left|record-fault|replay|session-log|snapshot|store-deadline|stored-|unsaved-)/;
+
+/** The sources of one entry or one runtime, of the wire formats, and of the lazy parts without a group: schemas, recovery. */
+const APART = [
+  /[/]src[/](?:cli|credentials|dialects|embedded|models|otel|page|react|runtime|server|store|testing|web)[/]/,
+  /[/]src[/]protocols[/](?:.+[/]|index|load-|with-)/,
+  /[/]src[/](?:reliability|session)[/]load-(?:node|static)/,
+  /[/]src[/]schema[/](?!load-|schema[.]|standard-)/,
+  /[/]src[/]session[/]left-/,
+  /[/]src[/]stream[/](?:overlap-|recovering-)/,
+  /[/]src[/]transport[/](?:default-|fetch-network|ndjson|node-|proxy-|unsupported-)/,
+];
+
+/** Returns whether every entry shares a source. */
+const isCore = (id) => id.includes("/src/") && ![...APART, TURN, RACES, STORED].some((sources) => sources.test(id));
 
 /**
  * The sources that the wire formats share, in a file that needs no other than `stream`: where the wire formats come with
@@ -83,9 +93,9 @@ export async function bundle(root, folder, manifest) {
     // a bundler may keep what a file loads lazily, even when nothing that is used loads it.
     codeSplitting: {
       groups: [
-        { name: "stream", test: (id) => CORE.test(id) && viewer.has(id), priority: 3 },
+        { name: "stream", test: (id) => isCore(id) && viewer.has(id), priority: 3 },
         { name: "protocols", test: COMMON, priority: 2 },
-        { name: "core", test: CORE, priority: 1 },
+        { name: "core", test: isCore, priority: 1 },
         { name: "turn-source", test: TURN },
         { name: "stored-session", test: STORED },
         { name: "races", test: RACES },
