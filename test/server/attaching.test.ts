@@ -3,11 +3,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type ClientWrapper, MemoryStore, SendError } from "../../src/index.ts";
 import { agUi, createRelay, memoryLog } from "../../src/server/index.ts";
-import { storedSessions } from "../../src/session/load-stored-session.ts";
 import { Gate, scriptedClient } from "../../src/testing/index.ts";
 import { get, post, read, runId, textOf, watch } from "../support/relay.ts";
-
-await storedSessions.load(); // the clock of these tests waits for no file
 
 const messages = [{ role: "user", content: "Hi" }];
 const rules = { authorize: () => ({ user: "ada" }), onError: () => undefined, linger: 5_000 };

@@ -2,6 +2,11 @@
 
 import { LLMSession, type Message, type OpenOptions, type SessionStore, type Tool } from "cloudllm";
 import { type ReplyScript, scriptedClient } from "cloudllm/testing";
+import { storedSessions } from "../../src/session/load-stored-session.ts";
+import { turnSource } from "../../src/session/load-turn-source.ts";
+
+/** The clocks that tests set wait for no file. */
+await Promise.all([storedSessions.load(), turnSource.load()]);
 
 export const USAGE: { readonly usage: { readonly inputTokens: number; readonly outputTokens: number } } = {
   usage: { inputTokens: 10, outputTokens: 4 },

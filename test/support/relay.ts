@@ -3,6 +3,11 @@
 import { decodeEvent } from "../../src/dialects/native/reader.ts";
 import type { WireEvent } from "../../src/dialects/native/wire.ts";
 import type { LogWriter, ReplyLog } from "../../src/server/index.ts";
+import { storedSessions } from "../../src/session/load-stored-session.ts";
+import { turnSource } from "../../src/session/load-turn-source.ts";
+
+/** The clocks that tests set wait for no file. */
+await Promise.all([storedSessions.load(), turnSource.load()]);
 
 const ORIGIN = "http://relay.test";
 
