@@ -103,7 +103,7 @@ export class SessionLog {
   /** No other session may write before the store has answered. One that never does must not keep the id for ever. */
   async #releaseLater(answer: Promise<void> | undefined): Promise<void> {
     try {
-      if (answer) await answerOf(answer, ABANDONED_MS).catch(() => undefined);
+      await Promise.race([answer?.catch(() => undefined), idle(ABANDONED_MS)]);
       await this.#release();
     } catch {
       // `close` has reported the store
@@ -243,6 +243,14 @@ export async function storeAnswer<T>(call: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw storageError(error);
   }
+}
+
+/** Resolves after so many milliseconds. No program waits for that before it ends. */
+function idle(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer: { unref?: () => void } | number = setTimeout(resolve, ms);
+    if (typeof timer !== "number") timer.unref?.();
+  });
 }
 
 /** A store of another program may throw at once. */

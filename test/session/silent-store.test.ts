@@ -106,6 +106,17 @@ test("an append that is never answered keeps its conversation for a minute, and 
   expect((await open(inner)).unanswered).toBe("one");
 });
 
+test("an append that is never answered keeps no program from its end behind the closing", async () => {
+  const { store } = sleeping("append", 2);
+  const session = await open(store);
+  await late(session.sendMessage("one"));
+  const timers = vi.spyOn(globalThis, "setTimeout");
+  await expect(late(session.close())).rejects.toMatchObject(SILENCE);
+  await vi.advanceTimersByTimeAsync(100);
+  const waits = timers.mock.results.flatMap(({ value }, at) => (timers.mock.calls[at]?.[1] === 60_000 ? [value] : []));
+  expect(waits.map((timer) => timer.hasRef())).toEqual([false]);
+});
+
 test("`release` ends the closing", async () => {
   const { store } = sleeping("release");
   const session = await open(store);
