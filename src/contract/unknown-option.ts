@@ -14,6 +14,8 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
 
 /** Shorter names have neighbours of another meaning, such as `topK` and `topP`. */
 const MIN_LENGTH = 5;
+/** The same for names with letters in another order: `urn` is not `run`. */
+const MIN_REORDERED = 4;
 
 /**
  * Returns the message: the unknown name, a similar valid one if there is one, and all valid ones.
@@ -81,7 +83,7 @@ function plainName(name: string): string {
 
 /** At most one letter in four differs, or the letters are in another order. */
 function isSimilar(one: string, other: string): boolean {
-  if (lettersOf(one) === lettersOf(other)) return true;
+  if (one.length >= MIN_REORDERED && lettersOf(one) === lettersOf(other)) return true;
   const length = Math.max(one.length, other.length);
   const most = Math.floor(length / 4);
   if (length < MIN_LENGTH || Math.abs(one.length - other.length) > most) return false;

@@ -307,7 +307,7 @@ test.each([
 
 test("a tool may have fields of another library, beside its own", () => {
   const parameters = { type: "object" };
-  const tool = { name: "weather", title: "Weather", annotations: {}, inputSchema: parameters, parameters };
+  const tool = { name: "weather", title: "Weather", annotations: {}, urn: "a:b", inputSchema: parameters, parameters };
   expect(optionsFault({ tools: [tool] })).toBeUndefined();
 });
 
