@@ -48,6 +48,25 @@ describe("what a model drew or said goes back", () => {
     });
   });
 
+  test.each<[string, ClientName]>([
+    ["Claude", "claude"],
+    ["Responses", "openai"],
+    ["Chat Completions", "compatible"],
+    ["Gemini", "gemini"],
+  ])("to %s as a JPEG, also where its model named the type image/jpg", async (_who, name) => {
+    const turn: Message = { role: "assistant", content: "", media: [{ mediaType: "image/jpg", data: "AQID" }] };
+    let sent = "";
+    const fetch: typeof globalThis.fetch = async (_url, init) => {
+      sent = String(init?.body);
+      return new Response("{}", { status: 400 });
+    };
+    const client = CLIENTS[name]({ apiKey: "k", model: "m", baseUrl: "http://127.0.0.1:9", fetch });
+    const again: Message = { role: "user", content: "again" };
+    await expect(client.sendMessage([...ASK, turn, again])).rejects.toMatchObject({ status: 400 });
+    expect(sent).toContain("image/jpeg");
+    expect(sent).not.toContain("image/jpg");
+  });
+
   test("to Chat Completions by the id of the sound while that holds, and as its words after that", async () => {
     const sound = caseOf("OpenAI Chat Completions: sound in pieces");
     const [, turn] = await nextRequest(sound);

@@ -36,12 +36,17 @@ export function dataUrlOf({ data, mediaType }: Extract<AttachmentSource, { reado
 /** Common names of types that have another one, which servers know. */
 const TYPES: Readonly<Record<string, string>> = { "image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg" };
 
+/** Returns the name of a media type that servers know; `undefined` if it is already named so. */
+export function usualTypeOf(mediaType: string | undefined): string | undefined {
+  return meaningOf(TYPES, mediaType?.toLowerCase());
+}
+
 /**
  * Returns an attachment with a `data:` URL as one that holds its bytes, since few servers take such a URL. The URL may
  * also be in the place of the bytes.
  */
 export function inlined(part: Attachment): Attachment {
-  const known = meaningOf(TYPES, part.mediaType?.toLowerCase());
+  const known = usualTypeOf(part.mediaType);
   if (known !== undefined) return inlined({ ...part, mediaType: known });
   const source = "url" in part ? part.url : "data" in part ? part.data : "";
   if (typeof source !== "string" || !/^data:/i.test(source)) return part;
@@ -51,7 +56,7 @@ export function inlined(part: Attachment): Attachment {
   const mediaType = part.mediaType ?? (head.split(";")[0]?.trim().toLowerCase() || "text/plain");
   return {
     ...rest,
-    mediaType: meaningOf(TYPES, mediaType) ?? mediaType,
+    mediaType: usualTypeOf(mediaType) ?? mediaType,
     data: isBase64 ? body : readable(() => new TextEncoder().encode(decodeURIComponent(body))),
   };
 }

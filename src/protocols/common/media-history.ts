@@ -1,6 +1,7 @@
 /** Generated images and sounds in the history, for models that do not take them back in their own turn. */
 
 import type { AssistantTurn, ContentPart, Media, Message } from "../../contract/message.ts";
+import { usualTypeOf } from "./attachments.ts";
 
 /** The rules by which a request carries the media of earlier replies. */
 export interface MediaRules {
@@ -10,9 +11,14 @@ export interface MediaRules {
   readonly takes: (picture: Media) => boolean;
 }
 
-/** Returns the complete media of a turn: partial ones are never sent back. */
+/** Returns the complete media of a turn, by the types that servers know: partial ones are never sent back. */
 export function completeMedia({ media = [] }: AssistantTurn): readonly Media[] {
-  return media.filter(({ partial }) => !partial);
+  return media.filter(({ partial }) => !partial).map(withUsualType);
+}
+
+function withUsualType(medium: Media): Media {
+  const mediaType = usualTypeOf(medium.mediaType);
+  return mediaType === undefined ? medium : { ...medium, mediaType };
 }
 
 /**
