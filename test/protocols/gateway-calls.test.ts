@@ -150,6 +150,7 @@ describe("a call that is not there", () => {
     { index: 0, id: "", type: "function", function: { name: "", arguments: "" } },
     { index: 0, id: null, type: "function", function: null },
     { index: 0, id: "x", type: "function", function: { name: null, arguments: null } },
+    { index: 0, id: "x", type: "function", function: { name: "", arguments: "{}" } },
   ];
   const claude = (stop_reason: string, ...blocks: readonly object[]) =>
     events(

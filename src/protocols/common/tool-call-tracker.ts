@@ -43,6 +43,9 @@ export interface ToolCallPiece {
   readonly isText?: boolean | undefined;
 }
 
+/** Arguments without any value, trimmed. */
+const EMPTY = /^(\{\s*\})?$/;
+
 /**
  * Collects calls until the reply is over: arguments that parse may still be incomplete.
  *
@@ -117,7 +120,7 @@ export class ToolCallTracker {
     const mayBeEmpty = !isForCalls || this.anyNamed;
     for (const call of this.#calls) {
       const { id, name, argumentsText } = call;
-      if (name === "" && argumentsText.trim() === "" && mayBeEmpty) continue;
+      if (name === "" && EMPTY.test(argumentsText.trim()) && mayBeEmpty) continue;
       if (name === "") throw new SendError("protocol", "A tool call has no name.");
       const toolCall = toolCallOf(id, name, completeArguments(call, cut && call === this.#calls.at(-1)));
       chunks.push({ type: "toolCall", content: "", toolCall, isFinal: false });
