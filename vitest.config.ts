@@ -70,7 +70,15 @@ const config: ViteUserConfig = defineConfig({
         extends: true,
         test: { name: "own process", include: ["test/**/*.test.ts"], exclude: [...SHARING, "**/node_modules/**"] },
       },
-      { extends: true, test: { name: "shared process", include: SHARING, isolate: false } },
+      {
+        extends: true,
+        test: {
+          name: "shared process",
+          include: SHARING,
+          isolate: false,
+          setupFiles: ["test/support/lazy-parts.ts"],
+        },
+      },
     ],
     // For what hangs: on a busy machine a test may take long.
     testTimeout: 60_000,

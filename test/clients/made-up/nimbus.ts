@@ -51,7 +51,7 @@ export interface NimbusClientOptions extends ClientOptions {
 /** Talks to Nimbus. Key: `apiKey`, else the environment's `CLOUDLLM_NIMBUS_API_KEY` or `NIMBUS_API_KEY`. */
 export class NimbusClient extends ProviderClient {
   constructor(options: NimbusClientOptions) {
-    const { api, ...rest } = givenOptions(options);
+    const { api, ...rest } = givenOptions(options, "api");
     super(chosenApi(APIS, api ?? "chat"), rest);
   }
 }
