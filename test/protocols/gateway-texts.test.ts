@@ -53,6 +53,16 @@ describe("parts of the content", () => {
   });
 });
 
+test("thinking that a gateway sends in two forms at once is shown once", async () => {
+  const delta = {
+    reasoning_details: [{ type: "reasoning.text", text: "hm" }],
+    thinking_blocks: [{ type: "thinking", thinking: "hm", signature: "s" }],
+  };
+  const expected = { content: "Hi", reasoning: "hm", finishReason: "stop" };
+  expect(await streamed(choice({ delta }), choice({ delta: { content: "Hi" } }), end)).toMatchObject(expected);
+  expect(await complete({ message: { ...delta, content: "Hi" } })).toMatchObject(expected);
+});
+
 describe("messages instead of deltas", () => {
   const message = (content: string, more: object = {}) => choice({ message: { content }, ...more });
   const over = { finish_reason: "stop" };

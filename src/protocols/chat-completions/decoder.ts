@@ -7,7 +7,6 @@
 import type { MessageChunk } from "../../contract/chunk.ts";
 import { SendError } from "../../contract/errors.ts";
 import { exactJson } from "../../platform/exact-json.ts";
-import { isJsonObject, type JsonObject } from "../../platform/json-object.ts";
 import { TextBuffer } from "../../platform/text-buffer.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
 import { errorOf, isError, isForeignError } from "../common/error-kinds.ts";
@@ -15,15 +14,16 @@ import { brokenOffError, finishReasonOf, laterReason, routedReason } from "../co
 import { addLogprobs } from "../common/logprobs.ts";
 import { mediaIn } from "../common/media-decoding.ts";
 import { isOneText, isRestored, lostTextError } from "../common/text-comparison.ts";
-import { holdsSignature, madeUpCallId } from "../common/tool-call-ids.ts";
+import { madeUpCallId } from "../common/tool-call-ids.ts";
 import { lostCallError, ToolCallTracker } from "../common/tool-call-tracker.ts";
 import { laterUsage } from "../common/usage-counts.ts";
 import { firstAnswer, idIn, indexIn, listIn, nameIn, objectIn, textIn } from "../common/wire-values.ts";
 import type { Decoder } from "../protocol.ts";
 import { ChatCitations, SearchSources } from "./citations.ts";
+import { isTextPart, messageText, partText, thinkingText } from "./content.ts";
 import type { ChatDialect } from "./dialects.ts";
 import { audioIn, ChatMedia, type SoundReference } from "./media.ts";
-import { ReplayCollector } from "./replay.ts";
+import { ReplayCollector, signatureOf } from "./replay.ts";
 import { usageOf } from "./usage.ts";
 import type { WireAnnotation, WireChoice, WireChunk, WireDelta, WirePart, WireToolCall } from "./wire.ts";
 
@@ -238,10 +238,11 @@ export class ChatDecoder implements Decoder {
   }
 
   /**
-   * Reads thinking. Servers that send two of the fields repeat the same text: the first that is not empty is complete.
+   * Reads thinking. Servers that send several of the fields repeat the same text: the first that is not empty is complete.
    */
   #readReasoning(delta: WireDelta, chunks: MessageChunk[]): void {
     let detailed = "";
+    let blocks = "";
     if (delta.reasoning_details) {
       for (const item of listIn(delta.reasoning_details)) {
         const detail = objectIn(item);
@@ -255,27 +256,20 @@ export class ChatDecoder implements Decoder {
         const block = objectIn(item);
         if (!block) continue;
         this.#replay.addBlock(block);
-        detailed += textIn(block.thinking);
+        blocks += textIn(block.thinking);
       }
     }
     for (const field of REASONING_FIELDS) {
       const text = delta[field];
       if (typeof text === "string" && text !== "") return this.#addReasoning(text, field, chunks);
     }
-    this.#addReasoning(detailed, "reasoning", chunks);
+    this.#addReasoning(detailed || blocks, "reasoning", chunks);
   }
 
   #readPart(part: WirePart, chunks: MessageChunk[]): void {
     this.#replay.addPart(part);
     if (part.type === "thinking" || part.type === "reasoning") {
-      const thinking = part.thinking ?? part.text ?? part.summary;
-      const text =
-        typeof thinking === "string"
-          ? thinking
-          : listIn(thinking)
-              .map((piece) => textIn(piece?.text))
-              .join("");
-      this.#addReasoning(text, "thinking", chunks);
+      this.#addReasoning(thinkingText(part), "thinking", chunks);
     } else if (isTextPart(part)) {
       if (part.refusal) this.#refused = true;
       this.#addText(partText(part), chunks);
@@ -349,29 +343,3 @@ export class ChatDecoder implements Decoder {
     this.#citations.read(annotation, chunks);
   }
 }
-
-/** Returns the fields that sign a call; empty ones where its id does so; `undefined` where nothing does. */
-function signatureOf(call: WireToolCall, id: string): JsonObject | undefined {
-  const { extra_content, thought_signature } = call;
-  if (extra_content) return { extra_content };
-  if (typeof thought_signature === "string") return { thought_signature };
-  const specific = call.provider_specific_fields ?? call.function?.provider_specific_fields;
-  if (isJsonObject(specific) && typeof specific.thought_signature === "string")
-    return { provider_specific_fields: specific };
-  return holdsSignature(id) ? {} : undefined;
-}
-
-/** Returns the text of a message, which is a string or parts. */
-function messageText(content: WireDelta["content"]): string {
-  if (typeof content === "string") return content;
-  return listIn(content)
-    .map((part) => (part && isTextPart(part) ? partText(part) : ""))
-    .join("");
-}
-
-/** Gateways give the parts of Responses, and parts without a type. */
-function isTextPart({ type, text }: WirePart): boolean {
-  return type === "text" || type === "output_text" || type === "refusal" || (!type && typeof text === "string");
-}
-
-const partText = ({ text, refusal }: WirePart): string => textIn(text ?? refusal);

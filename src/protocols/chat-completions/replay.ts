@@ -1,10 +1,12 @@
 /** The data that goes back to a Chat Completions server with an earlier reply (law 8). */
 
 import type { Replay } from "../../contract/message.ts";
+import { isJsonObject, type JsonObject } from "../../platform/json-object.ts";
+import { holdsSignature } from "../common/tool-call-ids.ts";
 import { listIn, textIn } from "../common/wire-values.ts";
 import type { SoundReference } from "./media.ts";
 import type { ReasoningReplay } from "./reasoning-replay.ts";
-import type { ReasoningDetail, ThinkingBlock, WirePart } from "./wire.ts";
+import type { ReasoningDetail, ThinkingBlock, WirePart, WireToolCall } from "./wire.ts";
 
 export const PROTOCOL_NAME = "chat-completions";
 
@@ -143,4 +145,15 @@ function addTo(parts: WirePart[], piece: WirePart, grown: WeakMap<WirePart, Wire
 
 function thoughtsOf({ thinking }: WirePart): readonly WirePart[] {
   return typeof thinking === "string" ? [{ type: "text", text: thinking }] : listIn(thinking);
+}
+
+/** Returns the fields that sign a call; empty ones where its id does so; `undefined` where nothing does. */
+export function signatureOf(call: WireToolCall, id: string): JsonObject | undefined {
+  const { extra_content, thought_signature } = call;
+  if (extra_content) return { extra_content };
+  if (typeof thought_signature === "string") return { thought_signature };
+  const specific = call.provider_specific_fields ?? call.function?.provider_specific_fields;
+  if (isJsonObject(specific) && typeof specific.thought_signature === "string")
+    return { provider_specific_fields: specific };
+  return holdsSignature(id) ? {} : undefined;
 }

@@ -1,0 +1,31 @@
+/** The text of a message's content, which is a string or a list of parts. */
+
+import { listIn, textIn } from "../common/wire-values.ts";
+import type { WireDelta, WirePart } from "./wire.ts";
+
+/** Returns the text of a message, which is a string or parts. */
+export function messageText(content: WireDelta["content"]): string {
+  if (typeof content === "string") return content;
+  return listIn(content)
+    .map((part) => (part && isTextPart(part) ? partText(part) : ""))
+    .join("");
+}
+
+/** Gateways give the parts of Responses, and parts without a type. */
+export function isTextPart({ type, text }: WirePart): boolean {
+  return type === "text" || type === "output_text" || type === "refusal" || (!type && typeof text === "string");
+}
+
+/** Returns the text of such a part. */
+export function partText({ text, refusal }: WirePart): string {
+  return textIn(text ?? refusal);
+}
+
+/** Returns the text of a part that holds thinking: a string, or pieces. */
+export function thinkingText({ thinking, text, summary }: WirePart): string {
+  const held = thinking ?? text ?? summary;
+  if (typeof held === "string") return held;
+  return listIn(held)
+    .map((piece) => textIn(piece?.text))
+    .join("");
+}
