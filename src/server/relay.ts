@@ -6,18 +6,16 @@ import { checkedRunId } from "../dialects/ids.ts";
 import { type ChatHistory, END_ID } from "../dialects/native/wire.ts";
 import { badRequest, notFound, Refusal } from "../dialects/refusal.ts";
 import { storedReply } from "../session/left-session.ts";
-import { LLMSession } from "../session/session.ts";
 import { storeAnswer } from "../session/session-log.ts";
-import type { SessionSnapshot } from "../session/snapshot.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
 import { ChatTitles, chatList } from "./chat-list.ts";
+import { conversationOf } from "./conversation.ts";
 import type { Feed } from "./feed/feed.ts";
 import { recordedFeed } from "./feed/recorded-feed.ts";
 import { EncodedWire, SharedWire } from "./feed/viewer-wire.ts";
 import { type Answer, type Asked, handlerOf, type Shown, withHeaders } from "./http/handler.ts";
 import { type EntryId, positionOf } from "./log/entry-id.ts";
 import { within } from "./log/log-deadline.ts";
-import { exposedHistory } from "./policy/exposed-history.ts";
 import { exposedMessage } from "./policy/exposed-message.ts";
 import { errorResponse } from "./policy/masked-error.ts";
 import { type Caller, isResponse } from "./policy/policy-options.ts";
@@ -31,10 +29,6 @@ import { RunHost } from "./run/run-host.ts";
 
 /** A request that is refused for a moment only may come again after so long, in milliseconds. */
 const RETRY_MS = 1_000;
-
-/** The store has the turn of a run that begins so long after it at most; it is read again so often, in milliseconds. */
-const MAX_TURN_MS = 1_000;
-const TURN_POLL_MS = 25;
 
 /** The server of replies. Its functions need no `this`. */
 export interface Relay {
@@ -269,37 +263,8 @@ class RelayServer {
     return answer((route.answer ?? dialect.history)(history));
   }
 
-  /**
-   * Resolves with the conversation as its owner may see it; `undefined` when the relay keeps none.
-   * @param id as `scopedChat` returns it
-   */
   async #conversation(id: string | undefined): Promise<ChatHistory | undefined> {
-    const { sessions, policy, log } = this.#settings;
-    if (!sessions || id === undefined) return undefined;
-    const latestRun = () => log.latestRun(id).catch(() => undefined);
-    const before = await latestRun();
-    const { history, turn, unanswered, waiting } = await this.#stored({ store: sessions.store, id }, before?.run);
-    const latest = turn ? await latestRun() : before; // the turn may be that of a later run
-    const head = latest && (await log.head(latest.run).catch(() => undefined));
-    return {
-      messages: exposedHistory(history, policy.expose),
-      ...(head && { run: head.id, messageId: head.messageId ?? head.id }),
-      ...(turn && { turn: exposedHistory(turn.messages, policy.expose) }),
-      ...(unanswered !== undefined && { unanswered }),
-      ...(waiting && { waiting: waiting.map((call) => call.id) }),
-    };
-  }
-
-  /** Resolves with the conversation. The turn of a run that has just begun is waited for. */
-  async #stored(place: Parameters<typeof LLMSession.peek>[0], run: string | undefined): Promise<SessionSnapshot> {
-    for (let waitedMs = 0; ; waitedMs += TURN_POLL_MS) {
-      const isOver = run === undefined || (await this.#host.isOver(run)); // before the store is read
-      const seen = await LLMSession.peek(place);
-      if (isOver || seen.turn || waitedMs >= MAX_TURN_MS) return seen;
-      await new Promise((resolve) => {
-        setTimeout(resolve, TURN_POLL_MS);
-      });
-    }
+    return id === undefined ? undefined : conversationOf(id, this.#settings, (run) => this.#host.isOver(run));
   }
 
   async #list({ request, caller }: Call): Promise<Response> {
