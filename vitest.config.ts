@@ -76,7 +76,7 @@ const config: ViteUserConfig = defineConfig({
           name: "shared process",
           include: SHARING,
           isolate: false,
-          setupFiles: ["test/support/lazy-parts.ts"],
+          setupFiles: ["test/support/own-clocks.ts", "test/support/lazy-parts.ts"],
         },
       },
     ],

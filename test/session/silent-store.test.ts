@@ -14,6 +14,7 @@ beforeEach(() => {
   vi.useFakeTimers();
 });
 afterEach(() => {
+  vi.restoreAllMocks(); // a spy on a fake clock gives that one back: before the real ones
   vi.useRealTimers();
 });
 

@@ -23,9 +23,9 @@ export function partText({ text, refusal }: WirePart): string {
 
 /** Returns the text of a part that holds thinking: a string, or pieces. */
 export function thinkingText({ thinking, text, summary }: WirePart): string {
-  const held = thinking ?? text ?? summary;
-  if (typeof held === "string") return held;
-  return listIn(held)
+  const content = thinking ?? text ?? summary;
+  if (typeof content === "string") return content;
+  return listIn(content)
     .map((piece) => textIn(piece?.text))
     .join("");
 }

@@ -238,7 +238,8 @@ export class ChatDecoder implements Decoder {
   }
 
   /**
-   * Reads thinking. Servers that send several of the fields repeat the same text: the first that is not empty is complete.
+   * Reads thinking. Servers that send several of the fields repeat the same text: the first that is not empty is
+   * complete.
    */
   #readReasoning(delta: WireDelta, chunks: MessageChunk[]): void {
     let detailed = "";
