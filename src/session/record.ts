@@ -6,7 +6,15 @@ import type { SavedSession } from "./saved-session.ts";
 import type { TurnUsage } from "./usage.ts";
 
 /** One event of a conversation, as a `SessionStore` keeps it. All events in order are the conversation. Plain data. */
-export type SessionRecord =
+export type SessionRecord = SessionEvent & {
+  /**
+   * Distinguishes the record from all others of the conversation. A record that follows under the same key is a
+   * repetition of an append whose answer was lost, and does not count.
+   */
+  readonly key?: string;
+};
+
+type SessionEvent =
   /** The system prompt changes; without `systemPrompt` there is none. */
   | { readonly type: "prompt"; readonly systemPrompt?: string }
   /**

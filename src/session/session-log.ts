@@ -7,6 +7,7 @@ import { receivedText } from "../platform/received.ts";
 import { messageOf } from "../platform/text-of.ts";
 import { startLimit } from "../platform/within.ts";
 import type { SessionRecord } from "./record.ts";
+import { RecordKeys, withoutRepeated } from "./record-key.ts";
 import { plainMessages } from "./saved-session.ts";
 import type { SessionStore } from "./store.ts";
 import { ABANDONED_MS, answerOf, LOAD_DEADLINE_MS, STORE_DEADLINE_MS, silence } from "./store-deadline.ts";
@@ -23,6 +24,7 @@ export class SessionLog {
   readonly #store: SessionStore;
   readonly #id: string;
   readonly #flushIntervalMs: number;
+  readonly #keys = new RecordKeys();
   /**
    * Records that the store does not have yet, and whether they replace all that it has. Each stays until the store has
    * it, so that the stored log never has gaps.
@@ -53,7 +55,7 @@ export class SessionLog {
     if (record.type === "reply" || record.type === "end")
       this.#reply = undefined; // the record contains the text
     else this.#takeReply();
-    this.#pending.records.push(plainRecord(record));
+    this.#pending.records.push(this.#keys.keyed(plainRecord(record)));
     this.#writeSoon(0);
   }
 
@@ -65,7 +67,7 @@ export class SessionLog {
     if (!this.#store.replace) this.add(instead);
     else {
       this.#reply = undefined;
-      this.#pending = { way: "replace", records: [plainRecord(record)] };
+      this.#pending = { way: "replace", records: [this.#keys.keyed(plainRecord(record))] };
     }
     return this.flush();
   }
@@ -177,7 +179,7 @@ export class SessionLog {
 
   #takeReply(): void {
     if (!this.#reply) return;
-    this.#pending.records.push(this.#reply.record());
+    this.#pending.records.push(this.#keys.keyed(this.#reply.record()));
     this.#reply = undefined;
   }
 }
@@ -221,7 +223,7 @@ export function storageError(error: unknown): SendError {
 }
 
 /**
- * Resolves with the records that a store keeps under an id.
+ * Resolves with the records that a store keeps under an id, each once.
  * @throws {TypeError} when the store returns something else than an array
  */
 export async function recordsIn(store: SessionStore, id: string): Promise<readonly SessionRecord[]> {
@@ -229,7 +231,7 @@ export async function recordsIn(store: SessionStore, id: string): Promise<readon
     called(() => store.load(id)),
     LOAD_DEADLINE_MS,
   );
-  if (Array.isArray(records)) return records as readonly SessionRecord[]; // each is validated when it is replayed
+  if (Array.isArray(records)) return withoutRepeated(records as readonly SessionRecord[]); // replay validates each
   throw new TypeError(`\`load\` must return an array of records. Received ${receivedText(records)}.`);
 }
 

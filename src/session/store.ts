@@ -61,9 +61,11 @@ export interface SessionPage {
 export interface SessionStore {
   /**
    * Appends records, in order, all or none of them. Resolves when they are as safe as this store makes them. If it
-   * rejects, none of them counts as appended, and the session tries again. A session makes one call at a time for its
-   * id, and reports one that has no answer for ten seconds; it makes no other before that is there. A session that has
-   * closed waits a minute for it, and then gives its reservation back: the store writes nothing of the append any more.
+   * rejects, the session tries again with the same records, and more behind them. A store that had written them, and
+   * whose answer was lost, may then keep them twice: a session reads each `key` once. A session makes one call at a
+   * time for its id, and reports one that has no answer for ten seconds; it makes no other before that is there. A
+   * session that has closed waits a minute for it, and then gives its reservation back: the store writes nothing of the
+   * append any more.
    * @throws {SendError} kind `busy` when another holder has taken the reservation over; then nothing was written
    */
   append(id: string, records: readonly SessionRecord[]): Promise<void>;

@@ -43,9 +43,12 @@ describe("what is written when", () => {
     const session = await reopened(store, { client });
     await (await session.sendMessageStream("one")).finalMessage();
     const asked = { provider: "scripted", model: "script" };
-    expect(atTheCall).toEqual([{ type: "said", asked, messages: [{ role: "user", content: "one" }], title: "one" }]);
+    const key = expect.any(String);
+    expect(atTheCall).toEqual([
+      { type: "said", asked, messages: [{ role: "user", content: "one" }], title: "one", key },
+    ]);
     await session.sendMessage("two");
-    expect(atTheCall.at(-1)).toEqual({ type: "said", asked, messages: [{ role: "user", content: "two" }] });
+    expect(atTheCall.at(-1)).toEqual({ type: "said", asked, messages: [{ role: "user", content: "two" }], key });
   });
 
   test("the reply as it streams, in pieces of `flushIntervalMs`", async () => {

@@ -8,7 +8,8 @@ import type { SessionStore } from "../../session/store.ts";
 /**
  * The abilities that some cases need and some stores lack.
  * - Methods of the store: `replace`, `delete`, and `claim` together with `release`.
- * - Members of `OpenedStore`: `other`, `cut`, and `lostAnswers` for `loseAnswers`.
+ * - Members of `OpenedStore`: `other`, `cut`, and `lostAnswers` for `loseAnswers`, which a store lacks that leaves
+ *   repetitions to the keys of records.
  * - `expiry`: a lease that is not renewed ends.
  * - `titles`: a listing has titles.
  */

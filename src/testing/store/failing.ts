@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { SendError } from "../../contract/errors.ts";
+import { withoutRepeated } from "../../session/record-key.ts";
 import { storageError } from "../../session/session-log.ts";
 import { mustKeep, numbered, numberedTo, type StoreBench, type StoreCaseDefinition } from "./case.ts";
 
@@ -112,6 +113,19 @@ const disturbedCases: readonly StoreCaseDefinition[] = DISTURBANCES.flatMap(({ a
 
 export const failingCases: readonly StoreCaseDefinition[] = [
   ...disturbedCases,
+  {
+    name: "records whose append is made again after a lost answer count once, by their keys",
+    async run({ store }) {
+      const [one, two, three, four] = numberedTo(4).map((record, index) => ({ ...record, key: `s-${index + 1}` }));
+      assert.ok(one && two && three && four);
+      await store.append("a", [one]);
+      await store.append("a", [two]);
+      await store.append("a", [two, three]);
+      await store.append("a", [one]); // it was under way for long
+      await store.append("a", [four]);
+      assert.deepEqual(withoutRepeated(await store.load("a")), [one, two, three, four]);
+    },
+  },
   {
     name: "no message of an error says where the place is, or how it is reached",
     needs: ["claim", "cut", "replace", "delete"],
