@@ -34,6 +34,7 @@ const SIGNED_HEADERS = ["content-type", "x-amz-date", "x-amz-security-token"];
 
 /**
  * Returns a function for the option `sign` of a client.
+ * @throws {TypeError} when an option is unknown or invalid
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
  */
 export function awsSigner(options: AwsSignerOptions): SignRequest {

@@ -40,6 +40,7 @@ export interface ClaudeClientOptions extends ClientOptions {
 /**
  * A client of Anthropic. Key: `apiKey`, else the environment's `CLOUDLLM_ANTHROPIC_API_KEY` or `ANTHROPIC_API_KEY`. In
  * a browser Anthropic also requires the header `anthropic-dangerous-direct-browser-access: true`: set it in `headers`.
+ * @throws {TypeError} when an option is unknown or invalid
  */
 export class ClaudeClient extends ProviderClient<ClaudeProviderOptions> {
   constructor(options: ClaudeClientOptions) {

@@ -127,6 +127,7 @@ export type CompatibleClientOptions = ClientOptions &
 /**
  * A client of any server that speaks Chat Completions. Local servers need no key. Hosted presets read the key from
  * `apiKey` or the environment (`GROQ_API_KEY`, `TOGETHER_API_KEY` and so on).
+ * @throws {TypeError} when an option is unknown or invalid
  * @example
  * ```ts
  * import { CompatibleClient } from "cloudllm";

@@ -20,7 +20,7 @@ export interface ClientOptions extends Omit<SendOptions, "signal"> {
    * as long as it is valid. If the provider refuses the key, it is called once more in that call, with
    * `isRefused: true`: a kept token is not returned again. If it throws, the call fails with kind `authentication` and
    * the error as its `cause`, which no log prints.
-   * @default from the environment
+   * @default from the environment; without one, calls fail with kind `authentication`
    */
   readonly apiKey?: string | KeyFunction | undefined;
   /**
@@ -67,12 +67,14 @@ export interface ClientOptions extends Omit<SendOptions, "signal"> {
 
 /** The definition of a provider: its protocol, address and authentication. */
 export interface ProviderDefinition {
+  /** The name of the provider in messages, errors and metrics, in lower case. */
   readonly provider: string;
   /**
    * The wire format, or a function that loads it: such as with `import()`, so that a program reads only the code that
    * it uses. The function is called when a client is constructed, and again at the next call after it failed.
    */
   readonly protocol: Protocol | (() => Protocol | Promise<Protocol>);
+  /** The provider's own address, in the form of its official SDK. */
   readonly baseUrl: string;
   /** Environment variables of the key, in order of precedence; empty where none is needed. */
   readonly keyNames: readonly string[];

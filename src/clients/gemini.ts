@@ -43,6 +43,7 @@ export interface GeminiClientOptions extends ClientOptions {
 /**
  * A client of Google. Key: `apiKey`, else the environment's `CLOUDLLM_GEMINI_API_KEY`, `GEMINI_API_KEY`,
  * `GOOGLE_API_KEY` or `GOOGLE_GENERATIVE_AI_API_KEY`.
+ * @throws {TypeError} when an option is unknown or invalid
  */
 export class GeminiClient extends ProviderClient<GeminiProviderOptions> {
   constructor(options: GeminiClientOptions) {

@@ -26,7 +26,10 @@ export interface GrokClientOptions extends ClientOptions {
   readonly api?: "responses" | "chat" | undefined;
 }
 
-/** A client of xAI. Key: `apiKey`, else the environment's `CLOUDLLM_XAI_API_KEY` or `XAI_API_KEY`. */
+/**
+ * A client of xAI. Key: `apiKey`, else the environment's `CLOUDLLM_XAI_API_KEY` or `XAI_API_KEY`.
+ * @throws {TypeError} when an option is unknown or invalid
+ */
 export class GrokClient extends ProviderClient<GrokProviderOptions> {
   constructor(options: GrokClientOptions) {
     const { api, ...rest } = givenOptions(options, "api");

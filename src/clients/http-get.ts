@@ -10,7 +10,9 @@ import { addressOf } from "./network.ts";
 
 /** The options of `httpGet`: those of a client for its way, and the headers of the request. */
 export interface HttpGetOptions extends Pick<ClientOptions, "agent" | "proxy" | "allowInsecureHttp"> {
+  /** Headers of the request, such as a key. Default: none. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Ends the request with kind `aborted`. */
   readonly signal?: AbortSignal | undefined;
 }
 

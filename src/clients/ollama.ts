@@ -25,6 +25,7 @@ export interface OllamaClientOptions extends ClientOptions {
  * prompt longer than the context is an error of kind `contextLength`, where Ollama by itself drops the beginning
  * without a word. A local server needs no key; `https://ollama.com` takes `apiKey`, else the environment's
  * `OLLAMA_API_KEY`.
+ * @throws {TypeError} when an option is unknown or invalid
  * @example
  * ```ts
  * import { OllamaClient } from "cloudllm";

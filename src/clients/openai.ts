@@ -26,7 +26,7 @@ export interface OpenAIClientOptions extends ClientOptions {
   readonly model: OpenAIModelId;
   /**
    * The protocol to use:
-   * - `responses` (default): OpenAI stores nothing.
+   * - `responses` (default). The client asks OpenAI to store nothing, unless `recover` is `resume`.
    * - `chat`: Chat Completions, for older servers, and for `stop` and `seed`.
    */
   readonly api?: "responses" | "chat" | undefined;
@@ -35,6 +35,7 @@ export interface OpenAIClientOptions extends ClientOptions {
 /**
  * A client of OpenAI. Key: `apiKey`, else the environment's `CLOUDLLM_OPENAI_API_KEY`, `OPENAI_API_KEY` or
  * `OPEN_AI_SECRET`.
+ * @throws {TypeError} when an option is unknown or invalid
  * @example
  * ```ts
  * import { OpenAIClient, OpenAIModel } from "cloudllm";

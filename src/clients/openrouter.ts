@@ -21,6 +21,7 @@ export interface OpenRouterClientOptions extends ClientOptions {
 /**
  * A client of OpenRouter. Models are named `maker/model`. Key: `apiKey`, else the environment's
  * `CLOUDLLM_OPENROUTER_API_KEY` or `OPENROUTER_API_KEY`.
+ * @throws {TypeError} when an option is unknown or invalid
  */
 export class OpenRouterClient extends ProviderClient<OpenRouterProviderOptions> {
   constructor(options: OpenRouterClientOptions) {

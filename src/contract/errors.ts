@@ -7,7 +7,9 @@ import type { Attempt } from "./metrics.ts";
 
 /** The known facts of a failure. Absent means not known. */
 export interface SendErrorFacts {
+  /** The client's name for the provider, such as `"openai"`. */
   readonly provider?: string | undefined;
+  /** The model that was asked. */
   readonly model?: string | undefined;
   /** The HTTP status. */
   readonly status?: number | undefined;
@@ -19,14 +21,15 @@ export interface SendErrorFacts {
   readonly retryable?: boolean | undefined;
   /** How long the provider asks to wait, in milliseconds. */
   readonly retryAfterMs?: number | undefined;
-  /** The deadline that passed, and the wait until then in milliseconds. */
+  /** The limit of `timeouts` that has passed. */
   readonly phase?: TimeoutPhase | undefined;
+  /** The wait until then, in milliseconds. */
   readonly waitedMs?: number | undefined;
   /** Every request that was sent for this call. */
   readonly attempts?: readonly Attempt[] | undefined;
   /** The findings of a cloud's content filter, where it reports them. */
   readonly contentFilter?: readonly ContentFilterFinding[] | undefined;
-  /** Everything that did arrive. */
+  /** Everything that had arrived: text, thinking, finished calls, usage and metrics. */
   readonly partial?: AssistantMessage | undefined;
   /** The error underneath. */
   readonly cause?: unknown;
@@ -52,8 +55,9 @@ export type SendErrorData = Omit<SendErrorFacts, "cause"> & { readonly kind: Sen
  * }
  * ```
  */
-export class SendError extends Error {
+export class SendError extends Error implements SendErrorFacts {
   override readonly name = "SendError";
+  /** The cause, as a word that a program can switch on. */
   readonly kind: SendErrorKind;
   declare readonly provider?: string;
   declare readonly model?: string;

@@ -167,9 +167,11 @@ export interface RateLimits {
   readonly tokens?: RateLimit;
 }
 
-/** The rest of one limit, and the milliseconds until it is full again. */
+/** One limit of the caller. */
 export interface RateLimit {
+  /** Requests or tokens that remain. */
   readonly remaining: number;
+  /** Milliseconds until the limit is full again. */
   readonly resetMs?: number;
 }
 
@@ -250,6 +252,7 @@ export interface AssistantMessage<Output = unknown> extends AssistantTurn {
   readonly steps?: readonly AssistantMessage[];
   /** Present when calls were begun and not finished; never in a complete reply. */
   readonly unfinishedToolCalls?: readonly UnfinishedToolCall[];
+  /** The sources that the model names, in the order in which they came; empty when it names none. */
   readonly citations: readonly Citation[];
   /** Present when the provider searched the web. */
   readonly search?: SearchActivity;
@@ -267,6 +270,7 @@ export interface AssistantMessage<Output = unknown> extends AssistantTurn {
    * tools first.
    */
   readonly output?: Output;
+  /** Why the reply ended, in one word for all providers. */
   readonly finishReason: FinishReason;
   /** The provider's own word for the finish reason; absent when it gave none. */
   readonly rawFinishReason?: string;
@@ -274,6 +278,7 @@ export interface AssistantMessage<Output = unknown> extends AssistantTurn {
   readonly usage?: TokenUsage;
   /** The estimate of this library, where `usage` is absent or does not cover everything that arrived. */
   readonly estimatedUsage?: TokenUsage;
+  /** The timing of the reply, and every request that was sent for it. */
   readonly metrics: ReplyMetrics;
   readonly provider: string;
   /** The model that answered, as the provider names it; otherwise the model that was asked for. */
@@ -282,6 +287,7 @@ export interface AssistantMessage<Output = unknown> extends AssistantTurn {
   readonly id?: string;
   /** The provider's id of the request, for its support staff. */
   readonly requestId?: string;
+  /** The provider's report of the caller's limits; absent when it gave none. */
   readonly rateLimits?: RateLimits;
   /** The provider's response, parsed. Present only on a non-streamed reply with `SendOptions.raw`. */
   readonly raw?: unknown;

@@ -5,8 +5,11 @@
  * includes reasoning. `totalTokens` is the provider's own total, or else the sum of the two.
  */
 export interface TokenUsage {
+  /** All input, cached or not. */
   readonly inputTokens: number;
+  /** All output, thinking included. */
   readonly outputTokens: number;
+  /** The provider's total, or else the sum of both. */
   readonly totalTokens: number;
   /** The part of `inputTokens` that was read from the provider's cache. */
   readonly cachedInputTokens?: number;

@@ -33,6 +33,7 @@ export interface AwsCredentialsOptions extends ServiceRequestOptions {
  * `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`; a web identity
  * (`AWS_WEB_IDENTITY_TOKEN_FILE`, as in EKS); a profile with keys; the role of a container (ECS, EKS); the role of the
  * machine (EC2). Profiles of SSO, roles and processes need the AWS SDK.
+ * @throws {TypeError} when an option is unknown
  * @see https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
  * @example
  * ```ts

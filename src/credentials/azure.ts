@@ -38,6 +38,7 @@ export interface AzureManagedIdentityOptions extends ServiceRequestOptions {
 
 /**
  * Returns tokens of the managed identity of this machine: a virtual machine, App Service, Functions or Container Apps.
+ * @throws {TypeError} when an option is unknown
  * @see https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
  * @example
  * ```ts
@@ -93,6 +94,7 @@ export interface AzureWorkloadIdentityOptions extends Application {
 
 /**
  * Returns tokens of the workload identity of a pod in Kubernetes.
+ * @throws {TypeError} when an option is unknown
  * @see https://learn.microsoft.com/azure/aks/workload-identity-overview
  */
 export function azureWorkloadIdentity(options: AzureWorkloadIdentityOptions = {}): KeptCredential<string> {
@@ -115,6 +117,7 @@ export interface AzureClientSecretOptions extends Application {
 
 /**
  * Returns tokens of an application with a secret.
+ * @throws {TypeError} when an option is unknown
  * @see https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
  */
 export function azureClientSecret(options: AzureClientSecretOptions = {}): KeptCredential<string> {

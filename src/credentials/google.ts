@@ -44,6 +44,7 @@ export interface GoogleServiceAccountKey {
  * Returns tokens of the Application Default Credentials: of the file that `GOOGLE_APPLICATION_CREDENTIALS` names, else
  * of the file that `gcloud auth application-default login` writes, else of the machine's metadata server. A file may
  * hold the key of a service account, or a user's login.
+ * @throws {TypeError} when an option is unknown
  * @see https://cloud.google.com/docs/authentication/application-default-credentials
  * @example
  * ```ts
@@ -71,6 +72,7 @@ export function googleApplicationDefault(options: GoogleOptions = {}): KeptCrede
 /**
  * Returns tokens of a service account. It needs WebCrypto and no files, so it runs in every runtime.
  * @param key the content of the account's key file
+ * @throws {TypeError} when an option is unknown
  * @see https://developers.google.com/identity/protocols/oauth2/service-account#httprest
  */
 export function googleServiceAccount(

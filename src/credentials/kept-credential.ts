@@ -15,7 +15,10 @@ const MARGIN_MS = 300_000;
 /** After a failure, a credential that is still valid is used for so long, in milliseconds. */
 const RETRY_MS = 30_000;
 
-/** Returns a credential that is kept. One that the provider has refused is issued again. */
+/**
+ * Resolves with a credential that is kept. One that the provider has refused is issued again.
+ * @throws {SendError} kind `authentication` when there is none
+ */
 export type KeptCredential<Value> = (asked?: KeyRequest) => Promise<Value>;
 
 /** Returns a function with the credential that `issue` returned last, as long as it is valid. */

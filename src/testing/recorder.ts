@@ -12,8 +12,12 @@ export interface RecordedReply extends Recording {
   readonly request: { readonly method: string; readonly url: string; readonly body: string };
 }
 
+/** The options of `recorder`. */
 export interface RecorderOptions {
-  /** Sends the requests. @default the global `fetch` */
+  /**
+   * Sends the requests.
+   * @default the global `fetch`
+   */
   readonly fetch?: ((input: string, init: RequestInit) => Promise<Response>) | undefined;
   /**
    * Whether the recordings have the pauses between packets.
@@ -25,7 +29,9 @@ export interface RecorderOptions {
    * and fields of the body that are named like secrets, are always removed.
    */
   readonly secrets?: readonly string[] | undefined;
-  /** Called with each recording when its response has ended, such as to write it to a file. Its errors do nothing. */
+  /**
+   * Called with each recording when its response has ended, for example to write it to a file. Its errors do nothing.
+   */
   readonly onRecording?: ((recording: RecordedReply) => void) | undefined;
 }
 

@@ -33,6 +33,7 @@ export interface ScriptedCall {
   readonly closed: Promise<void>;
 }
 
+/** The options of `scriptedClient`. */
 export interface ScriptedClientOptions {
   /**
    * The provider's name.

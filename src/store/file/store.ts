@@ -77,7 +77,10 @@ export class FileStore implements SessionStore {
   readonly #leaseMs: number;
   readonly #claims = new Map<string, Claim>();
 
-  /** @param directory created if it does not exist; only its owner can read it */
+  /**
+   * @param directory created if it does not exist; only its owner can read it
+   * @throws {TypeError} when an argument is invalid
+   */
   constructor(directory: string, options: FileStoreOptions = {}) {
     if (typeof directory !== "string" || directory === "")
       throw new TypeError("`directory` must be the path of a folder.");

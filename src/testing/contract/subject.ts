@@ -35,6 +35,7 @@ export type Ability =
 
 /** A client under test, with observations of its provider. */
 export interface OpenedSubject {
+  /** The client, which plays the scripts of `open`. */
   readonly client: ClientWrapper;
   /** Returns the number of requests sent so far, or a promise of it where another process counts them. */
   requests?(): number | Promise<number>;
@@ -42,6 +43,7 @@ export interface OpenedSubject {
   closed?(call: number): Promise<unknown>;
   /** Returns the number of pieces of the call's reply that have left the provider so far, or a promise of it. */
   sent?(call: number): number | Promise<number>;
+  /** Frees what `open` has taken. Called after each case. */
   dispose?(): unknown;
 }
 

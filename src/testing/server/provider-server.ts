@@ -12,6 +12,7 @@ import { type ProviderRequest, ReceivedRequests } from "./received-requests.ts";
 import type { ServerReply } from "./replies.ts";
 import { countingWireAt } from "./token-counts.ts";
 
+/** The options of `startProviderServer`. */
 export interface ProviderServerOptions {
   /**
    * The port.

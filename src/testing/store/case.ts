@@ -39,7 +39,10 @@ export interface OpenedStore {
 export interface StoreSubject {
   /** Opens a new, empty place. */
   open(): OpenedStore | Promise<OpenedStore>;
-  /** The time after which a lease that is not renewed ends, in milliseconds. Short, so that the suite is. */
+  /**
+   * The time after which a lease that is not renewed ends, in milliseconds. Short, so that the suite is.
+   * @default 15_000
+   */
   readonly leaseMs?: number;
   /** The abilities that the store lacks, each with the reason. Cases that need one are skipped. */
   readonly cannot?: Readonly<Partial<Record<StoreAbility, string>>>;
