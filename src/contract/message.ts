@@ -79,6 +79,8 @@ export interface SystemMessage {
 export interface UserMessage {
   readonly role: "user";
   readonly content: string | readonly ContentPart[];
+  /** The id under which a front end knows the message. A relay keeps it; no provider receives it. */
+  readonly id?: string | undefined;
 }
 
 /**

@@ -31,7 +31,12 @@ export function checkedChatId(value: unknown): string {
 const MESSAGE_ID = /^[^\p{Cc}\p{Zl}\p{Zp}]{1,128}$/u;
 
 /** @throws {Refusal} 400 when the value is not the id of a message */
-export function checkedMessageId(value: unknown): string {
-  if (typeof value === "string" && MESSAGE_ID.test(value)) return value;
-  throw badRequest("`messageId` must be 1 to 128 characters on one line.");
+export function checkedMessageId(value: unknown, name = "messageId"): string {
+  if (isMessageId(value)) return value;
+  throw badRequest(`\`${name}\` must be 1 to 128 characters on one line.`);
+}
+
+/** Returns whether a value is the id of a message. */
+export function isMessageId(value: unknown): value is string {
+  return typeof value === "string" && MESSAGE_ID.test(value);
 }

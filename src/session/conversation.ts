@@ -60,7 +60,9 @@ export class Conversation {
     const conversation = withOrderedResults([...this.#state.history, ...added]);
     const system: readonly SystemMessage[] =
       systemPrompt === undefined ? [] : [{ role: "system", content: systemPrompt }];
-    return this.budget?.fit(system, conversation, options, correction) ?? { messages: [...system, ...conversation] };
+    const all = { messages: [...system, ...conversation] };
+    const fitted = this.budget?.fit(system, conversation, options, correction) ?? all;
+    return { ...fitted, messages: fitted.messages.map(withoutId) };
   }
 
   /** A chunk of a reply has arrived. */
@@ -120,6 +122,13 @@ export class Conversation {
     if (inputTokens && estimatedTokens) this.budget?.learn(estimatedTokens, inputTokens);
     return usage;
   }
+}
+
+/** Returns the message as clients get it. */
+function withoutId(message: Message): Message {
+  if (message.role !== "user" || message.id === undefined) return message;
+  const { id: _id, ...sent } = message;
+  return sent;
 }
 
 /** Returns the record with the title of the conversation, where the store does not have that title yet. */

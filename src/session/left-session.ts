@@ -2,7 +2,7 @@
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import { SendError } from "../contract/errors.ts";
-import type { AssistantMessage } from "../contract/message.ts";
+import type { AssistantMessage, Message } from "../contract/message.ts";
 import type { SendOptions } from "../contract/options.ts";
 import { Fold } from "../stream/fold.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
@@ -67,6 +67,26 @@ export async function openLeft(
 }
 
 /**
+ * Opens the session for a turn. Resolves with it, and with the part that the history keeps of a turn with the same
+ * name, whose process has died: it ends here, and is not asked for again.
+ * @throws {SendError} as `LLMSession.open`
+ */
+export async function openFor(
+  setup: OpenOptions,
+  turn: string,
+): Promise<{ readonly session: LLMSession; readonly left?: AssistantMessage | undefined }> {
+  const session = new LLMSession(sessionOptionsOf(setup));
+  const { conversation, load } = sessionParts(session);
+  let left: AssistantMessage | undefined;
+  await load(setup, () => {
+    const { turn: open, history } = conversation.state;
+    endLeft(conversation);
+    if (open?.id === turn) left = partialReply(session.history.slice(history.length), session.client);
+  });
+  return { session, left };
+}
+
+/**
  * Continues a turn that no store keeps: all that is known of it was seen.
  * @param session the conversation before the turn
  * @throws {SendError} as `LLMSession.sendMessageStream`
@@ -102,6 +122,37 @@ export async function storedReply(
   if (!records || !end || stored.slice(stored.indexOf(end) + 1).some(changesHistory)) return undefined;
   const outcome = endedOutcome(records, client, { steps: [] });
   return outcome.type === "complete" ? outcome.message : undefined;
+}
+
+/**
+ * Resolves with a function that returns the reply of a turn which has ended, also of one that the history has lost
+ * since. The reply is `interrupted` where the turn has ended without a complete one. `undefined` for a turn that the
+ * store does not have, or of which nothing is kept.
+ * @throws {SendError} kind `storage` when the store fails
+ */
+export async function storedTurns(
+  { store, id }: Pick<OpenOptions, "store" | "id">,
+  client: OpenOptions["client"],
+): Promise<(turn: string) => AssistantMessage | undefined> {
+  const stored = await recordsIn(store, id).catch((error: unknown) => {
+    throw storageError(error);
+  });
+  return (turn) => {
+    const records = recordsOfTurn(stored, turn);
+    const end = records?.at(-1);
+    if (!records || end?.type !== "end" || !end.stays) return undefined;
+    const outcome = endedOutcome(records, client, { steps: [] });
+    const messages = records.flatMap((record) => {
+      return (record.type === "reply" || record.type === "end") && record.message ? [record.message] : [];
+    });
+    return outcome.type === "complete" ? outcome.message : partialReply(messages, client);
+  };
+}
+
+/** Returns the words of a turn that has ended without a complete reply. */
+function partialReply(messages: readonly Message[], client: OpenOptions["client"]): AssistantMessage {
+  const texts = messages.map((message) => (message.role === "assistant" ? message.content : ""));
+  return completed({ role: "assistant", content: texts.join(""), interrupted: true }, client);
 }
 
 function changesHistory({ type }: SessionRecord): boolean {

@@ -407,7 +407,10 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
   ): BegunTurn<Output> {
     this.#mustBeIdle("send another message");
     const { history, answers = [] } = this.#conversation.state;
-    const messages = messagesOf(input, history, answers);
+    const { question } = more;
+    const messages = messagesOf(input, history, answers).map((message) =>
+      message.role === "user" && question !== undefined ? { ...message, id: question } : message,
+    );
     const isResumed = answers.length > 0 && messages.every(({ role }) => role === "tool");
     return this.#turnOf(options, streamed, { ...more, messages, isResumed });
   }
@@ -482,8 +485,8 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
   }
 }
 
-/** The name of a turn, and what it reports. */
-type NamedTurn = Pick<TurnDefinition<unknown>, "id" | "reports">;
+/** The name of a turn, the id under which a front end knows its question, and what it reports. */
+type NamedTurn = Pick<TurnDefinition<unknown>, "id" | "reports"> & { readonly question?: string | undefined };
 
 /** The messages of a turn, and how it begins. */
 type TurnParts = NamedTurn & Pick<TurnDefinition<unknown>, "messages" | "isResumed" | "continued">;

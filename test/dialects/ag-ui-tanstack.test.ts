@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { MemoryStore, type Tool } from "../../src/index.ts";
+import { memoryLog } from "../../src/server/index.ts";
 import { Gate, type ReplyScript } from "../../src/testing/index.ts";
 import { agUiMissing, type Chat, type Loose, tanStackChat } from "../interop/ag-ui-clients.mjs";
 import { agUiSite } from "../support/ag-ui.ts";
@@ -307,6 +308,37 @@ describe.skipIf(agUiMissing !== undefined)("a page of TanStack AI that is loaded
         ?.messages.map(({ content }) => content)
         .join(" "),
     ).toBe("1 Yes. 2 Yes. 3 Yes. 4");
+  });
+
+  test("asks again in a part of the conversation: the question is there once, whoever has sent it, and when", async () => {
+    const store = new MemoryStore();
+    let number = 0;
+    const failing = new Set<number>();
+    const script = (): ReplyScript => {
+      const now = ++number;
+      return failing.has(now) ? { refusal: { status: 400 } } : { text: `Yes ${now}.` };
+    };
+    await using site = await agUiSite(script, { ...KEPT, sessions: { store }, log: memoryLog({ keepMs: 1 }) });
+    const asked = (): string => (site.provider.calls.at(-1)?.messages ?? []).map(({ content }) => content).join(" ");
+    const first = await loaded(site.url);
+    for (const question of ["one", "again", "again"]) await first.client.sendMessage(question);
+    const second = await loaded(site.url, { history: { pageSize: 2 } });
+    second.client.attach();
+    await expect.poll(() => second.client.getMessages().map(({ id }) => id)).toEqual(["m5", "m6"]);
+    for (const attempt of [4, 5]) {
+      await second.client.reload();
+      expect([asked(), second.textOf()]).toEqual(["one Yes 1. again Yes 2. again", `Yes ${attempt}.`]);
+    }
+    await second.client.sendMessage("again");
+    failing.add(8);
+    for (const attempt of [7, 8, 9]) {
+      await second.client.reload();
+      expect(asked()).toBe("one Yes 1. again Yes 2. again Yes 5. again");
+      if (!failing.has(attempt)) expect(second.textOf()).toBe(`Yes ${attempt}.`);
+    }
+    await second.client.sendMessage("again");
+    expect(asked()).toBe("one Yes 1. again Yes 2. again Yes 5. again Yes 9. again");
+    expect(second.seen.errors.length).toBe(1);
   });
 
   test("a page of the conversation has its messages and where the one before it begins", async () => {

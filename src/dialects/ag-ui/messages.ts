@@ -4,6 +4,7 @@
  */
 
 import { isJsonObject, type JsonObject } from "../../platform/json-object.ts";
+import { isMessageId } from "../ids.ts";
 import type { CallApproval } from "../native/wire.ts";
 import { badRequest } from "../refusal.ts";
 import type { AgUiMessage } from "./events.ts";
@@ -45,7 +46,7 @@ function answerOf({ interruptId: toolCallId, status, payload }: JsonObject): Cal
 
 /** The new part of a conversation that the relay keeps, in the relay's words. */
 export type NewTurn =
-  | { readonly message: unknown; readonly earlier: readonly string[] }
+  | { readonly message: unknown; readonly earlier: readonly string[]; readonly question?: string }
   | { readonly results?: readonly LooseTurn[]; readonly answers?: readonly CallApproval[] };
 
 /**
@@ -57,8 +58,9 @@ export function newTurnOf(messages: readonly AgUiMessage[], answers: readonly Ca
   const after = messages.slice(replied + 1);
   const users = messages.filter(({ role }) => role === "user");
   if (answers.length === 0 && after.some(({ role }) => role === "user")) {
-    const message = contentOf(users.at(-1)?.content);
-    return { message, earlier: users.slice(0, -1).map(({ content }) => textOf(content)) };
+    const { id, content } = users.at(-1) ?? {};
+    const earlier = users.slice(0, -1).map((user) => textOf(user.content));
+    return { message: contentOf(content), earlier, ...(isMessageId(id) && { question: id }) };
   }
   const decided = new Set<unknown>(answers.map(({ toolCallId }) => toolCallId));
   const results = after.filter(({ role, toolCallId }) => role === "tool" && !decided.has(toolCallId)).map(resultOf);

@@ -39,6 +39,11 @@ export interface StartRequest {
    * of all that follows. Where the history begins in another way, the front end does not know it, and all of it stays.
    */
   readonly earlier?: readonly string[] | undefined;
+  /**
+   * The id under which the front end knows `message`. Where the history has a turn of the user with this id, `message`
+   * takes the place of that turn and of all that follows: a page that shows a part of the history asks again so.
+   */
+  readonly question?: string | undefined;
   /** The id under which the front end knows the reply. Default: `run`. */
   readonly messageId?: string | undefined;
   /** The options that the relay allows a browser to choose. */

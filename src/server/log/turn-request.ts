@@ -16,7 +16,8 @@ export interface CallAnswers {
 
 /**
  * The input of a turn. `answers` are those of calls that wait. `regenerate` asks a question again: the last one, or the
- * last of those that stay. `earlier`: the texts of the user's turns that a front end shows before `input`.
+ * last of those that stay. `earlier`: the texts of the user's turns that a front end shows before `input`. `question`:
+ * the id under which the front end knows `input`.
  */
 export type TurnRequest =
   | {
@@ -24,6 +25,7 @@ export type TurnRequest =
       readonly input: UserMessage["content"];
       readonly keep?: KeptHistory | undefined;
       readonly earlier?: readonly string[] | undefined;
+      readonly question?: string | undefined;
     }
   /** A front end that sends its conversation repeats results that the session has. */
   | ({ readonly type: "answers" } & CallAnswers)

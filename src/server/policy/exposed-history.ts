@@ -13,8 +13,9 @@ export function exposedHistory(messages: readonly Message[], rules: Policy["expo
 function exposedTurn(message: Message, rules: Policy["expose"]): Message {
   switch (message.role) {
     case "system":
-    case "user":
       return message;
+    case "user":
+      return message.id === undefined ? message : { role: message.role, content: message.content };
     case "tool": {
       const { role, toolCallId, content, isError, denied } = message;
       return {

@@ -58,6 +58,7 @@ type StartTurn =
       readonly content: UserMessage["content"];
       readonly keep?: KeptHistory;
       readonly earlier?: readonly string[];
+      readonly question?: string;
     }
   | ({ readonly type: "answers" } & CallAnswers)
   | { readonly type: "regenerate"; readonly keep?: KeptHistory };
@@ -124,7 +125,8 @@ async function turnOf(body: Unchecked<StartRequest>, rules: TurnRules): Promise<
   const kept = body.keep === undefined ? {} : { keep: checkedKeep(body.keep) };
   if (message !== undefined) {
     const earlier = body.earlier === undefined ? {} : { earlier: checkedEarlier(body.earlier, rules) };
-    return { type: "message", content: checkedContent(message, rules), ...kept, ...earlier };
+    const question = body.question === undefined ? {} : { question: checkedMessageId(body.question, "question") };
+    return { type: "message", content: checkedContent(message, rules), ...kept, ...earlier, ...question };
   }
   if (results === undefined && answers === undefined) return { type: "regenerate", ...kept };
   if (body.keep !== undefined) throw badRequest("`keep` goes with `message` or `regenerate`.");

@@ -108,7 +108,13 @@ export function requestToKeep(
 function turnRequestOf(turn: Exclude<CheckedStart["turn"], { readonly type: "messages" }>): TurnRequest {
   switch (turn.type) {
     case "message":
-      return { type: "turn", input: turn.content, keep: turn.keep, earlier: turn.earlier };
+      return {
+        type: "turn",
+        input: turn.content,
+        keep: turn.keep,
+        earlier: turn.earlier,
+        ...(turn.question !== undefined && { question: turn.question }),
+      };
     case "answers":
     case "regenerate":
       return turn;

@@ -9,11 +9,11 @@ import type { SendOptions } from "../../contract/options.ts";
 import { badRequest } from "../../dialects/refusal.ts";
 import type { TurnReports } from "../../session/execute-tool.ts";
 import type { TurnInput } from "../../session/history.ts";
-import { openLeft } from "../../session/left-session.ts";
+import { openFor, openLeft } from "../../session/left-session.ts";
 import type { SeenTurn } from "../../session/left-turn.ts";
 import type { OpenOptions } from "../../session/options.ts";
 import type { SavedSession } from "../../session/saved-session.ts";
-import { LLMSession, sessionParts } from "../../session/session.ts";
+import { type LLMSession, sessionParts } from "../../session/session.ts";
 import { streamOf } from "../../stream/complete-source.ts";
 import { MessageStream } from "../../stream/message-stream.ts";
 import { producerLost } from "../../stream/rest-of-reply.ts";
@@ -73,8 +73,10 @@ export class SessionTurn implements RunSource {
   async open(signal: AbortSignal, reports: TurnReports): Promise<MessageStream> {
     const { left } = this.#turn;
     if (left) return this.#continueLeft(left, signal, reports);
-    this.#session = await LLMSession.open(this.#setup);
-    return this.#begin(this.#session, signal, reports);
+    const { session, left: lost } = await openFor(this.#setup, this.#turn.id);
+    this.#session = session;
+    if (lost) throw producerLost(lost);
+    return this.#begin(session, signal, reports);
   }
 
   /** The process ends, and another one continues the turn: the store keeps it as one that is under way. */
@@ -87,7 +89,8 @@ export class SessionTurn implements RunSource {
     mustGoOn(signal);
     const { id, request, options: own } = this.#turn;
     const options = { ...own, signal };
-    const send = (input: TurnInput) => sessionParts(session).begin(input, options, { id, reports });
+    const question = request.type === "turn" ? request.question : undefined;
+    const send = (input: TurnInput) => sessionParts(session).begin(input, options, { id, reports, question });
     return request.type === "answers" ? this.#answer(session, request, send) : send(this.#input(session, request));
   }
 
@@ -151,7 +154,7 @@ export class SessionTurn implements RunSource {
 
   #input(session: LLMSession, request: Exclude<TurnRequest, { readonly type: "answers" }>): TurnInput {
     if (request.type === "turn") {
-      const { input, earlier, keep = earlier && replacedAt(session.history, earlier, input) } = request;
+      const { input, keep = replacedBy(session.history, request) } = request;
       if (keep !== undefined) this.#takeBack(session, lengthOf(keep, session.history));
       return input;
     }
@@ -228,6 +231,25 @@ async function* completeChunks({
   yield* chunks;
   yield { type: "final", content: "", message, isFinal: true };
 }
+
+/** Returns the index of the turn of the user that a request replaces; `undefined` when it replaces none. */
+function replacedBy(
+  history: readonly Message[],
+  { input, earlier, question }: Extract<TurnRequest, { readonly type: "turn" }>,
+): number | undefined {
+  if (question !== undefined) {
+    const at = history.findLastIndex((message) => message.role === "user" && message.id === question);
+    if (at >= 0) return at;
+    // A page that shows a part of the history names the message by its place there.
+    const place = earlier?.length === 0 ? Number(PLACE.exec(question)?.[1]) - 1 : Number.NaN;
+    const there = history[place];
+    if (there?.role === "user" && questionText(there.content) === questionText(input)) return place;
+  }
+  return earlier && replacedAt(history, earlier, input);
+}
+
+/** The id that a message has in the history that front ends load: its number. */
+const PLACE = /^m([1-9]\d*)$/;
 
 /**
  * Returns the index of the turn of the user that `input` replaces; `undefined` when it replaces none. A front end that
