@@ -11,12 +11,10 @@ import { sendErrorOf } from "../stream/transfer.ts";
 import { ChatTitles, chatList } from "./chat-list.ts";
 import { conversationOf } from "./conversation.ts";
 import type { Feed } from "./feed/feed.ts";
-import { recordedFeed } from "./feed/recorded-feed.ts";
 import { EncodedWire, SharedWire } from "./feed/viewer-wire.ts";
 import { type Answer, type Asked, handlerOf, type Shown, withHeaders } from "./http/handler.ts";
 import { type EntryId, positionOf } from "./log/entry-id.ts";
 import { within } from "./log/log-deadline.ts";
-import { exposedMessage } from "./policy/exposed-message.ts";
 import { errorResponse } from "./policy/masked-error.ts";
 import { type Caller, isResponse } from "./policy/policy-options.ts";
 import { answeredAs } from "./policy/shared-chat.ts";
@@ -26,6 +24,7 @@ import { jsonBodyOf } from "./request/request-body.ts";
 import { checkedStartOf, stopRequestOf } from "./request/start-request.ts";
 import { scopedChat } from "./run/reply-source.ts";
 import { RunHost } from "./run/run-host.ts";
+import { StoredReplies } from "./run/stored-replies.ts";
 
 /** A request that is refused for a moment only may come again after so long, in milliseconds. */
 const RETRY_MS = 1_000;
@@ -189,11 +188,13 @@ class RelayServer {
     const toolNames = tools.map(({ name }) => name);
     const rules = { policy, user: caller.user, signer: this.#host.signer, toolNames };
     const checked = await checkedStartOf(asked, rules);
-    const id = await this.#host.idFor(checked.run, watches ? "always" : repeats);
+    const stored = new StoredReplies(this.#settings, scopedChat(caller, checked.chat));
+    const id = await this.#host.idFor(checked.run, stored, watches ? "always" : repeats);
     const start = Object.assign({}, checked, { run: id, before });
     const show = (feed: Feed, after?: EntryId): Shown => this.#show({ feed, chat: start.chat, after, encoder }, call);
     if (watches) return show(await this.#host.feed(start.run, caller), cursorOf(watches.after)); // never starts anything
-    const run = await this.#host.start(start, caller, dialect.onBusy);
+    const run = await this.#host.startOrRecall(start, caller, stored, dialect.onBusy);
+    if (run && "recorded" in run) return show(run.recorded);
     if (run) await within(run.opened, headersWithinMs).catch(() => undefined);
     if (!run || run.feed.isElsewhere) return show(await this.#feedFor(start.run, call, start.chat));
     const { end, last } = run.feed;
@@ -240,11 +241,14 @@ class RelayServer {
 
   /** Resolves with the end of the chat's last run; `undefined` where the conversation has no complete reply of it. */
   async #recorded(run: string, chat: string, caller: Caller): Promise<Feed | undefined> {
-    const { sessions, policy, client } = this.#settings;
+    const { sessions, client } = this.#settings;
     if (!sessions) return undefined;
     const id = scopedChat(caller, chat);
     const message = await storedReply({ store: sessions.store, id }, run, client);
-    return message && recordedFeed({ id: run, chat: id }, exposedMessage(message, policy.expose));
+    if (!message) return undefined;
+    const { provider, model } = message;
+    const head = { id: run, chat: id, owner: caller.user, startedAt: Date.now(), provider, model };
+    return this.#host.recorded(head, { type: "complete", message });
   }
 
   async #stop(route: Extract<Route, { readonly name: "stop" }>, call: Call): Promise<Response> {
@@ -292,12 +296,7 @@ class RelayServer {
   }
 
   #show({ feed, chat, after, encoder, history }: Showing, { dialect, name }: Call): Shown {
-    const { viewersPerRun } = this.#settings.policy.limits;
-    if (feed.readers.size >= viewersPerRun && !feed.makeRoom()) {
-      throw new Refusal(429, "rateLimit", `At most ${viewersPerRun} connections may watch a reply.`, {
-        retryAfterMs: RETRY_MS,
-      });
-    }
+    this.#host.mustHaveRoom(feed, true);
     const { run, messageId, before } = feed;
     const wire = encoder
       ? new EncodedWire(feed, encoder({ run, chat, messageId, before, history }))

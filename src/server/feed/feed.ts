@@ -29,8 +29,11 @@ export interface FeedReader {
   notify(): void;
   /** The run continues elsewhere: attach again after so many milliseconds. */
   sendAway(afterMs: number): void;
-  /** Another reader wants the place. Returns whether this one has left: only one that was here for a while leaves. */
-  giveWay(): boolean;
+  /**
+   * Another reader wants the place. Returns whether this one has left: only one that was here for a while leaves.
+   * @param comesBack whether it would come back. Otherwise it leaves only if it takes nothing
+   */
+  giveWay(comesBack: boolean): boolean;
 }
 
 /** A reader's place. `next` counts the entries of the feed from 0, and `sent` their bytes. */
@@ -220,9 +223,12 @@ export class Feed {
     if (!this.#isElsewhere) this.#readers.add(reader);
   }
 
-  /** Lets one of the readers leave for another one, those that came first before the others. Returns whether it has. */
-  makeRoom(): boolean {
-    for (const reader of this.#readers) if (reader.giveWay()) return true;
+  /**
+   * Lets one of the readers leave for another one, those that came first before the others. Returns whether it has.
+   * @param comeBack see `FeedReader.giveWay`
+   */
+  makeRoom(comeBack: boolean): boolean {
+    for (const reader of this.#readers) if (reader.giveWay(comeBack)) return true;
     return false;
   }
 

@@ -115,8 +115,9 @@ export class Viewer implements FeedReader {
     connection?.close(frame);
   }
 
-  giveWay(): boolean {
+  giveWay(comesBack: boolean): boolean {
     if (this.#now() - this.#joinedAt < PLACE_MS) return false;
+    if (!comesBack && (this.#isWanted || this.#now() - this.#sentAt < PLACE_MS)) return false;
     if (this.#isWanted) this.sendAway(GIVE_WAY_MS);
     else this.gone(); // it has not taken what was sent
     return true;

@@ -1,6 +1,7 @@
 /** The end of a run whose writer is dead. */
 
 import { SendError } from "../../contract/errors.ts";
+import type { AssistantMessage } from "../../contract/message.ts";
 import { type EntryId, entryId } from "./entry-id.ts";
 import type { LogEntry, ReplyLog, RunEnd, RunHead } from "./log.ts";
 import { messageSoFar } from "./message-so-far.ts";
@@ -31,6 +32,15 @@ export function forgottenEnd(end: RunEnd): RunEnd {
   const facts = { provider, model, code: FORGOTTEN };
   const kind = interrupted ? "aborted" : "truncated";
   return { type: "failed", error: new SendError(kind, "The log no longer has this reply.", facts).toJSON() };
+}
+
+/** Returns the end of a run that only the conversation has. @param message the kept part of its reply */
+export function keptEnd(message: AssistantMessage): RunEnd {
+  if (!message.interrupted) return { type: "complete", message };
+  const { provider, model } = message;
+  const facts = { provider, model, code: FORGOTTEN, partial: message };
+  const error = new SendError("truncated", "The reply ended before it was complete.", facts);
+  return { type: "failed", error: error.toJSON() };
 }
 
 /** Returns whether a run has ended with a complete reply, also with one that is forgotten. */

@@ -6,6 +6,7 @@ import { notFound, Refusal } from "../../dialects/refusal.ts";
 import { Feed } from "../feed/feed.ts";
 import { LogFollower } from "../feed/log-follower.ts";
 import { readAll } from "../feed/log-pages.ts";
+import { recordedFeed } from "../feed/recorded-feed.ts";
 import { Viewer, type ViewerParts } from "../feed/viewer.ts";
 import type { ChatRun, LogWriter, ReplyLog, RunEnd, RunHead } from "../log/log.ts";
 import { within } from "../log/log-deadline.ts";
@@ -21,7 +22,8 @@ import { EarlyStops } from "./early-stops.ts";
 import { maskOf } from "./mask.ts";
 import { clientOf, replySource, requestToKeep, scopedChat } from "./reply-source.ts";
 import { Run, type RunParts } from "./run.ts";
-import { Runs } from "./runs.ts";
+import { type Begun, Runs } from "./runs.ts";
+import type { StoredReplies } from "./stored-replies.ts";
 import { mayBeTakenOver, takeOver } from "./take-over.ts";
 
 /** A log that does not answer a start for so long is left aside, in milliseconds: another process may start it too. */
@@ -32,6 +34,9 @@ const LOG_DEADLINE_MS = 1_000;
 
 /** Viewers come back to a log that did not answer after so long, in milliseconds. */
 const LOG_RETRY_MS = 1_000;
+
+/** A viewer that found no room may come again after so long, in milliseconds. */
+const ROOM_RETRY_MS = 1_000;
 
 /** Clients come back to a relay that drains after so long, in milliseconds. */
 const DRAIN_RETRY_MS = 1_000;
@@ -70,14 +75,29 @@ export class RunHost {
   /**
    * Begins the run of a request, once for all requests with its id. Resolves with `undefined` when another process has
    * begun it.
-   * @param onBusy the dialect's default of the option
    * @throws {Refusal} 404, 409, 429 or 503 when it may not begin
    */
-  async start(start: CheckedStart, caller: Caller, onBusy: OnBusy = "reject"): Promise<Run | undefined> {
+  async start(start: CheckedStart, caller: Caller): Promise<Run | undefined> {
+    const begun = await this.startOrRecall(start, caller);
+    return begun && "recorded" in begun ? undefined : begun;
+  }
+
+  /**
+   * The same for a conversation that the relay may keep. Resolves with the end of a run that the log has forgotten and
+   * the conversation has not: the request is a repetition.
+   * @param onBusy the dialect's default of the option
+   * @throws {Refusal} as `start`
+   */
+  async startOrRecall(
+    start: CheckedStart,
+    caller: Caller,
+    stored?: StoredReplies,
+    onBusy: OnBusy = "reject",
+  ): Promise<Begun> {
     const id = start.run;
     const run =
       this.#runs.run(id) ??
-      (await this.#runs.start(id, () => this.#begin(start, caller, this.#settings.onBusy ?? onBusy)));
+      (await this.#runs.start(id, () => this.#begin(start, caller, stored, this.#settings.onBusy ?? onBusy)));
     if (run && run.head.owner !== caller.user) throw notFound();
     return run;
   }
@@ -86,11 +106,11 @@ export class RunHost {
    * Resolves with the id of the run that answers a request whose id is derived from it: the first of `id`, `id-2`,
    * `id-3` … that continues, is free, or has an end that answers again.
    */
-  async idFor(id: string, repeats: DialectStart["repeats"] = "always"): Promise<string> {
+  async idFor(id: string, stored: StoredReplies, repeats: DialectStart["repeats"] = "always"): Promise<string> {
     if (repeats === "always") return id;
     for (let number = 1; ; number++) {
       const run = number === 1 ? id : `${id}-${number}`;
-      const end = this.#runs.run(run)?.feed.end ?? (await this.#endIn(run));
+      const end = this.#runs.run(run)?.feed.end ?? (await this.#endIn(run)) ?? (await stored.endOf(run));
       if (!end || (repeats === "complete" && isAnswered(end))) return run;
     }
   }
@@ -134,6 +154,19 @@ export class RunHost {
     // A follower looks after a run whose process has died: it continues here, or is sealed.
     if (!page.end && !page.isOwned && !this.#runs.follower(head.id) && !this.#isDraining) this.#follow(head);
     return feed;
+  }
+
+  /**
+   * Checks that one more viewer may watch. Where as many do as may, one that was there for a while leaves.
+   * @param comeBack whether viewers come back by themselves. Otherwise only one leaves that takes nothing
+   * @throws {Refusal} 429
+   */
+  mustHaveRoom(feed: Feed, comeBack: boolean): void {
+    const { viewersPerRun } = this.#settings.policy.limits;
+    if (feed.readers.size < viewersPerRun || feed.makeRoom(comeBack)) return;
+    throw new Refusal(429, "rateLimit", `At most ${viewersPerRun} connections may watch a reply.`, {
+      retryAfterMs: ROOM_RETRY_MS,
+    });
   }
 
   /** Returns a new viewer of a feed. */
@@ -207,9 +240,10 @@ export class RunHost {
     await within(this.#runs.settled(), DRAIN_END_MS).catch(() => undefined);
   }
 
-  async #begin(start: CheckedStart, caller: Caller, onBusy: OnBusy): Promise<Run | undefined> {
+  async #begin(start: CheckedStart, caller: Caller, stored: StoredReplies | undefined, onBusy: OnBusy): Promise<Begun> {
     this.#mayBegin(start.run, caller);
     const { log } = this.#settings;
+    const end = stored?.endOf(start.run); // while the log is asked
     const source = replySource(this.#settings, start, caller);
     const { provider, model } = clientOf(this.#settings, start.model);
     const head: RunHead = {
@@ -229,6 +263,12 @@ export class RunHost {
     latest?.catch(() => undefined); // when the run may not begin, its chat does not matter
     const writer = await this.#answered(begun, head);
     if (writer === undefined) return undefined;
+    const deleted = () => begun.then((taken) => taken && log.delete(head.id)).catch(() => undefined);
+    const known = await end;
+    if (known) {
+      if (writer !== "away") await deleted();
+      return { head, recorded: this.recorded(head, known) };
+    }
     const release = this.#admission.reserve(caller);
     try {
       await this.#admission.check(caller);
@@ -241,8 +281,8 @@ export class RunHost {
       if (asked) this.#approvals.begins(head, asked);
       return this.#run({ head, source, writer: writer === "away" ? begun : writer });
     } catch (error) {
-      const deleted = begun.then((taken) => taken && log.delete(head.id)).catch(() => undefined);
-      if (writer !== "away") await deleted; // a log that is away has it to delete later
+      const isDeleted = deleted();
+      if (writer !== "away") await isDeleted; // a log that is away has it to delete later
       throw error;
     } finally {
       release();
@@ -323,6 +363,11 @@ export class RunHost {
     });
     this.#runs.follow(follower);
     return follower;
+  }
+
+  /** Returns a feed with the end of a run that only the conversation has. */
+  recorded(head: RunHead, end: RunEnd): Feed {
+    return recordedFeed(head, end, maskOf(head, this.#settings.policy, this.signer));
   }
 
   #feed(head: RunHead): Feed {

@@ -1,7 +1,9 @@
 /** The runs that this process produces or follows, and the one timer for all of them. */
 
+import type { Feed } from "../feed/feed.ts";
 import type { LogFollower } from "../feed/log-follower.ts";
 import type { Viewer } from "../feed/viewer.ts";
+import type { RunHead } from "../log/log.ts";
 import type { Run } from "./run.ts";
 
 /** Runs, viewers and writers are looked at so often, in milliseconds. */
@@ -9,6 +11,9 @@ const TICK_MS = 1_000;
 
 /** A run that no log has taken is kept for so long after its end, in milliseconds. */
 const KEEP_MS = 60_000;
+
+/** A run for a request; the end of one that only the conversation has; `undefined` for one that runs elsewhere. */
+export type Begun = Run | { readonly head: RunHead; readonly recorded: Feed } | undefined;
 
 /** Keeps what this process has of its runs. */
 export class Runs {
@@ -20,7 +25,7 @@ export class Runs {
   /** Also those of runs that are over: a connection may freeze before it has taken the end. */
   readonly #viewers = new Set<Viewer>();
   /** The starts under way, by the ids of their runs. */
-  readonly #starting = new Map<string, Promise<Run | undefined>>();
+  readonly #starting = new Map<string, Promise<Begun>>();
   /** Runs that have something left to do, such as to write their end. */
   readonly #unsettled = new Set<Run>();
   /** Runs that have ended, with the time until which they are kept: longer when no log has them. */
@@ -64,7 +69,7 @@ export class Runs {
   }
 
   /** Begins a run once: a second call with the same id, while the first is under way, resolves with the same. */
-  start(id: string, begin: () => Promise<Run | undefined>): Promise<Run | undefined> {
+  start(id: string, begin: () => Promise<Begun>): Promise<Begun> {
     const under = this.#starting.get(id);
     if (under) return under;
     const starting = begin().finally(() => this.#starting.delete(id));
