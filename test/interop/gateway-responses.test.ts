@@ -147,6 +147,22 @@ describe.each(LIBRARIES)("$id", ({ call, missing }) => {
       expect((seen.numbers as readonly number[]).every((number) => number > 9)).toBe(true);
     });
 
+    test("a reader too many is refused by the error for that, and reads it all when there is room", async () => {
+      const gate = new Gate();
+      const script: ReplyScript = { steps: [{ text: "Half " }, { pause: gate }, { text: "and half." }] };
+      const gateway = testGateway([script], { limits: { viewersPerRun: 1 } });
+      const handle = async (request: Request): Promise<Response> => {
+        const response = await gateway.handle(request);
+        if (response.status === 429) gate.open();
+        return response;
+      };
+      await using site = await gatewaySite({ ...gateway, handle });
+      expect(await call("crowded", { origin: site.origin, key: KEY, params })).toMatchObject({
+        refused: { error: { name: "RateLimitError", status: 429 } },
+        text: "Half and half.",
+      });
+    });
+
     test("a cancel stops the model, keeps the text, and a deleted response is gone", async () => {
       const gateway = testGateway([{ steps: [{ text: "Half " }, { pause: new Gate() }, { text: "and half." }] }]);
       await using site = await gatewaySite(gateway);

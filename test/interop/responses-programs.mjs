@@ -76,6 +76,19 @@ export const responses = (name) => ({
       return { ...(await runner.finalResponse()), numbers };
     });
   },
+  /** Reads one response twice at once, and again when the first reader has left. */
+  async crowded({ params, ...where }) {
+    const client = await clientOf(name, where);
+    const seen = { text: "", types: [], numbers: [] };
+    for await (const { response } of await client.responses.create({ ...params, stream: true, background: true })) {
+      seen.id = response.id;
+      seen.refused = await outcome(() => client.responses.retrieve(response.id, { stream: true }));
+      break;
+    }
+    const patient = await clientOf(name, { ...where, maxRetries: 5 });
+    for await (const event of await patient.responses.retrieve(seen.id, { stream: true })) note(seen, event);
+    return seen;
+  },
   /** Begins a response without a connection, cancels it, and fetches and deletes it. */
   async cancelled({ params, ...where }) {
     const client = await clientOf(name, where);

@@ -130,6 +130,24 @@ def resumed(args):
         return {**outcome(stream.get_final_response()), "numbers": numbers}
 
 
+def crowded(args):
+    import openai
+
+    client = client_of(args)
+    seen = seen_nothing()
+    stream = client.responses.create(**args["params"], stream=True, background=True)
+    seen["id"] = next(iter(stream)).response.id
+    try:
+        client.responses.retrieve(seen["id"], stream=True)
+    except openai.APIError as error:
+        seen["refused"] = {"error": failure(error)}
+    stream.close()
+    patient = client_of({**args, "maxRetries": 5})
+    for event in patient.responses.retrieve(seen["id"], stream=True):
+        note(seen, event)
+    return seen
+
+
 def cancelled(args):
     import openai
 
@@ -168,6 +186,7 @@ METHODS = {
     "whole": whole,
     "parsed": parsed,
     "tools": tools,
+    "crowded": crowded,
     "cuts": cuts,
     "resumed": resumed,
     "cancelled": cancelled,

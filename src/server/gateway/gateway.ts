@@ -163,6 +163,7 @@ class GatewayServer {
     const head = await this.#kept.head(route.reply, caller);
     if (route.name === "attach" && route.isStreamed) {
       const feed = await this.#host.feed(head.id, caller);
+      this.#host.mustHaveRoom(feed, false); // the libraries do not come back by themselves
       return streamAnswer({ feed, wire, reply: keptReply(head), host: this.#host }, call);
     }
     if (route.name === "forget") {

@@ -20,6 +20,12 @@ export interface GatewayLimits {
    */
   readonly runsPerUser?: number | undefined;
   /**
+   * Maximum number of connections that read one kept reply in this process while it is written. More are refused with
+   * 429, unless one of them has taken nothing for 30 seconds.
+   * @default 16
+   */
+  readonly viewersPerRun?: number | undefined;
+  /**
    * Maximum size of a request's body, in bytes. A larger one is refused with 413.
    * @default 33_554_432 (32 MiB)
    */
@@ -83,6 +89,7 @@ export interface GatewaySettings {
 
 const DEFAULT_LIMITS = {
   runsPerUser: 64,
+  viewersPerRun: 16,
   bodyBytes: 33_554_432,
   bodyMs: 60_000,
   depth: 128,
@@ -112,6 +119,7 @@ const NAMES: { readonly [Name in keyof GatewayOptions]-?: true } = {
 
 const LIMIT_NAMES: { readonly [Name in keyof GatewayLimits]-?: true } = {
   runsPerUser: true,
+  viewersPerRun: true,
   bodyBytes: true,
   bodyMs: true,
   depth: true,
