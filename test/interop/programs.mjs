@@ -65,9 +65,10 @@ const openAi = (name) => ({
   },
 });
 
-async function openAiClient(name, { origin, key, maxRetries = 0 }) {
+/** Without an origin, the environment says where the server is. */
+async function openAiClient(name, { origin, path = "/v1", key, maxRetries = 0 }) {
   const { OpenAI } = await import(name);
-  return new OpenAI({ apiKey: key, baseURL: `${origin}/v1`, maxRetries });
+  return new OpenAI({ ...(origin !== undefined && { apiKey: key, baseURL: origin + path }), maxRetries });
 }
 
 async function openAiOutcome(call) {
@@ -124,9 +125,9 @@ const anthropic = (name) => ({
   },
 });
 
-async function anthropicClient(name, { origin, key, maxRetries = 0 }) {
+async function anthropicClient(name, { origin, path = "", key, maxRetries = 0 }) {
   const { Anthropic } = await import(name);
-  return new Anthropic({ apiKey: key, baseURL: origin, maxRetries });
+  return new Anthropic({ ...(origin !== undefined && { apiKey: key, baseURL: origin + path }), maxRetries });
 }
 
 function noteEvent(seen, event) {

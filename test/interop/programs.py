@@ -7,10 +7,16 @@ import sys
 import responses_programs
 
 
+def address_of(args, path):
+    """Without an origin, the environment says where the server is."""
+    where = {"api_key": args["key"], "base_url": args["origin"] + args.get("path", path)} if "origin" in args else {}
+    return {**where, "max_retries": args.get("maxRetries", 0)}
+
+
 def openai_client(args):
     from openai import OpenAI
 
-    return OpenAI(api_key=args["key"], base_url=args["origin"] + "/v1", max_retries=args.get("maxRetries", 0))
+    return OpenAI(**address_of(args, "/v1"))
 
 
 def openai_failure(error):
@@ -99,7 +105,7 @@ def models(client, args):
 def anthropic_client(args):
     from anthropic import Anthropic
 
-    return Anthropic(api_key=args["key"], base_url=args["origin"], max_retries=args.get("maxRetries", 0))
+    return Anthropic(**address_of(args, ""))
 
 
 def anthropic_failure(error):

@@ -115,9 +115,9 @@ export const responses = (name) => ({
   },
 });
 
-async function clientOf(name, { origin, key, maxRetries = 0 }) {
+async function clientOf(name, { origin, path = "/v1", key, maxRetries = 0 }) {
   const { OpenAI } = await import(name);
-  return new OpenAI({ apiKey: key, baseURL: `${origin}/v1`, maxRetries });
+  return new OpenAI({ ...(origin !== undefined && { apiKey: key, baseURL: origin + path }), maxRetries });
 }
 
 function note(seen, event) {

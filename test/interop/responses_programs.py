@@ -4,7 +4,8 @@
 def client_of(args):
     from openai import OpenAI
 
-    return OpenAI(api_key=args["key"], base_url=args["origin"] + "/v1", max_retries=args.get("maxRetries", 0))
+    where = {"api_key": args["key"], "base_url": args["origin"] + args.get("path", "/v1")} if "origin" in args else {}
+    return OpenAI(**where, max_retries=args.get("maxRetries", 0))
 
 
 def failure(error):

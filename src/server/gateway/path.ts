@@ -5,14 +5,14 @@ const ROUTES = /\/((?:chat\/completions|responses|messages|models)(?:\/.*)?)$/;
 
 /**
  * Returns the path behind the mount and `v1`, without slashes around it; `undefined` for one outside the mount.
- * Programs are given the base address with and without `/v1`, so both work.
+ * Programs are given the base address with and without `/v1`, so both work, also for a program that adds its own.
  * @param mount the path of the gateway, without a slash at its end; absent for any
  */
 export function pathOf(url: string, mount: string | undefined): string | undefined {
   const { pathname } = new URL(url);
   if (mount !== undefined && pathname !== mount && !pathname.startsWith(`${mount}/`)) return undefined;
   const inside = mount === undefined ? behindAnyMount(pathname) : pathname.slice(mount.length);
-  const path = inside.replace(/^\/+/, "").replace(/^v1(?:\/+|$)/, "");
+  const path = inside.replace(/^\/+/, "").replace(/^(?:v1(?:\/+|$))+/, "");
   return decoded(path.replace(/\/+$/, ""));
 }
 
