@@ -21,6 +21,8 @@ export interface AgUiConnection {
   readonly protocolVersion?: string | undefined;
   /** The conversation without the reply, as the front end has it; `undefined` when it is not known. */
   readonly conversation?: readonly AgUiMessage[] | undefined;
+  /** The messages of the reply that the front end shows already: they go first, since the reply is shown again. */
+  readonly shown?: readonly AgUiMessage[] | undefined;
   /** The last event that the front end has seen. */
   readonly seen?: EventPlace | undefined;
   /** Whether the front end has nothing of the conversation: it gets that first. */
@@ -97,12 +99,12 @@ export class AgUiEncoder implements ReplyEncoder {
   #start(): void {
     if (this.#hasStarted) return;
     this.#hasStarted = true;
-    const { protocolVersion, seen, needsConversation } = this.#connection;
+    const { protocolVersion, seen, needsConversation, shown = [] } = this.#connection;
     const [threadId, runId] = [this.#threadId, this.#runId];
     const started: AgUiEvent = { type: "RUN_STARTED", threadId, runId, ...(protocolVersion && { protocolVersion }) };
     if (seen) this.#out += this.#writer.greeting(started);
     this.#write(started);
-    const snapshot = needsConversation && this.#snapshot();
+    const snapshot = (needsConversation || shown.length > 0) && this.#snapshot(shown);
     if (snapshot) this.#write(snapshot);
   }
 
@@ -244,10 +246,11 @@ export class AgUiEncoder implements ReplyEncoder {
     this.#open = undefined;
   }
 
-  #snapshot(): AgUiEvent | undefined {
+  /** @param shown messages of the reply that the snapshot removes */
+  #snapshot(shown: readonly AgUiMessage[] = []): AgUiEvent | undefined {
     const { conversation } = this.#connection;
     if (!conversation) return undefined;
-    return { type: "MESSAGES_SNAPSHOT", messages: [...conversation, ...this.#steps.before(conversation)] };
+    return { type: "MESSAGES_SNAPSHOT", messages: [...conversation, ...this.#steps.before(conversation, shown)] };
   }
 
   #complete(message: AssistantMessage): void {

@@ -7,6 +7,7 @@ import { isChatId, isRunId } from "../ids.ts";
 import { badRequest } from "../refusal.ts";
 import { AgUiEncoder } from "./encoder.ts";
 import { placeOf } from "./event-ids.ts";
+import type { AgUiMessage } from "./events.ts";
 import { answersIn, messagesIn, newTurnOf, turnsOf } from "./messages.ts";
 
 const MAX_ID_LENGTH = 512;
@@ -79,7 +80,10 @@ export async function startOf(
   if (!isJsonObject(body)) throw badRequest("The body must be an object.");
   const threadId = idOf(body.threadId, "threadId");
   const runId = idOf(body.runId, "runId");
-  const conversation = messagesIn(body.messages);
+  const messages = messagesIn(body.messages);
+  const run = await runOf(user, runId, [threadId, messages.length, messages.at(-1)?.id]);
+  const messageId = run.slice(0, MESSAGE_ID_LENGTH);
+  const { conversation, shown } = withoutReply(messages, messageId);
   const answers = answersIn(body.resume);
   const { protocolVersion, tools, forwardedProps } = body;
   const last = headers.get("last-event-id");
@@ -89,17 +93,17 @@ export async function startOf(
     conversation,
     ...(typeof protocolVersion === "string" && { protocolVersion }),
     ...(last !== null && { seen: placeOf(last), hasBeenAway: true }),
+    ...(shown.length > 0 && { shown, hasBeenAway: true }),
     comesBack: headers.has("x-run-id"),
   };
   const options = {
     ...(isJsonObject(forwardedProps) ? forwardedProps : {}),
     tools: Array.isArray(tools) && tools.length > 0 ? tools : undefined,
   };
-  const run = await runOf(user, runId, [threadId, conversation.length, conversation.at(-1)?.id]);
   return {
     request: {
       run,
-      messageId: run.slice(0, MESSAGE_ID_LENGTH),
+      messageId,
       chat: chatOfThread(threadId),
       options,
       ...(history === "server"
@@ -112,6 +116,20 @@ export async function startOf(
     ...(last !== null && { watches: {} }),
     encoder: (reply) => new AgUiEncoder(reply, connection),
   };
+}
+
+/**
+ * Returns the conversation without the messages of this run at its end, and those: of a front end that asks for a run
+ * again whose reply it shows in part.
+ */
+function withoutReply(
+  messages: readonly AgUiMessage[],
+  messageId: string,
+): { readonly conversation: readonly AgUiMessage[]; readonly shown: readonly AgUiMessage[] } {
+  const isOfReply = ({ id }: AgUiMessage): boolean =>
+    id === messageId || (typeof id === "string" && id.startsWith(`${messageId}-`));
+  const length = messages.findLastIndex((message) => !isOfReply(message)) + 1;
+  return { conversation: messages.slice(0, length), shown: messages.slice(length) };
 }
 
 /** Any text that is one line. */

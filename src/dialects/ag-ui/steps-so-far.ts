@@ -119,14 +119,15 @@ export class Steps {
   /**
    * Returns the messages of the steps before the current one, for the end of a snapshot of this conversation.
    * `HttpAgent` keeps the thinking that it shows when a snapshot has none, so an empty one takes the place of that of
-   * this step.
+   * this step, or of an earlier connection.
+   * @param shown what the front end shows of the reply
    */
-  before(conversation: readonly AgUiMessage[]): readonly AgUiMessage[] {
+  before(conversation: readonly AgUiMessage[], shown: readonly AgUiMessage[]): readonly AgUiMessage[] {
+    const isThought = ({ role }: AgUiMessage): boolean => role === "reasoning";
     const messages = this.#steps.slice(0, -1).flatMap(messagesOf);
-    if (!this.#current.hasThought || [...conversation, ...messages].some(({ role }) => role === "reasoning")) {
-      return messages;
-    }
-    return [...messages, { id: reasoningIdOf(this.#current, 0), role: "reasoning", content: "" }];
+    const id = this.#current.hasThought ? reasoningIdOf(this.#current, 0) : shown.find(isThought)?.id;
+    if (id === undefined || [...conversation, ...messages].some(isThought)) return messages;
+    return [...messages, { id, role: "reasoning", content: "" }];
   }
 
   /** Returns the events of the current step so far, all of them closed, and of all calls that are open. */
