@@ -59,8 +59,9 @@ describe("who may use it", () => {
     ["an empty key", ""],
     ["no key", {}],
     ["a user with an empty key", { ada: "" }],
+    ["a variable that is not set", undefined],
   ])("%s is refused when the gateway is made, not taken for a key", (_what, keys) => {
-    expect(() => bearerKey(keys)).toThrow(TypeError);
+    expect(() => bearerKey(keys as string)).toThrow(/needs a key/);
   });
 
   test.each([
