@@ -22,7 +22,7 @@ class Driver {
   async query(text: string): Promise<object[]> {
     this.asked.push(text);
     if (!this.isBack) await new Promise(() => undefined);
-    return [{ next: 1, is_kept: false, for_ms: null, id: "a" }];
+    return [{ next: 1, is_kept: false, for_ms: null, id: "a", records: "[]" }];
   }
 }
 
@@ -69,6 +69,34 @@ describe("a driver that never answers", () => {
     await vi.advanceTimersByTimeAsync(30_000);
     expect(driver.asked.length).toBeGreaterThan(2);
     await store.release("a");
+  });
+
+  test("holds up no more statements of a single connection than a thousand, and sends none that was given up", async () => {
+    const driver = Object.assign(new Driver(), { connect: async () => undefined });
+    let answer = (): void => undefined;
+    const query = driver.query.bind(driver);
+    driver.query = async (text) => {
+      const rows = await query(text);
+      if (driver.asked.length === 1) await new Promise<void>((resolve) => (answer = resolve));
+      return rows;
+    };
+    const store = new PostgresStore(driver);
+    const reads = Array.from({ length: 1_500 }, (_, index) => store.load(`chat ${index}`));
+    const outcomes = Promise.allSettled(reads);
+    await expect(reads.at(-1)).rejects.toMatchObject({
+      kind: "storage",
+      message: expect.stringContaining("1000 statements"),
+    });
+    await vi.advanceTimersByTimeAsync(15_000);
+    await expect(reads[1]).rejects.toMatchObject({ kind: "storage", message: expect.stringContaining("15,000 ms") });
+    const next = store.load("later");
+    answer();
+    await next;
+    await reads[0];
+    expect(driver.asked.length, "the first one and the last one").toBe(2);
+    const failed = (await outcomes).filter(({ status }) => status === "rejected");
+    expect(failed.length).toBe(1_499);
+    await Promise.all(Array.from({ length: 900 }, () => store.load("again")));
   });
 
   test("is the same for Redis", async () => {

@@ -1,5 +1,9 @@
 /** One face for the drivers of PostgreSQL. Their methods identify them, so that none of them is a dependency. */
 
+import { SendError } from "../../contract/errors.ts";
+import { durationText } from "../../contract/timeouts.ts";
+import { startLimit } from "../../platform/within.ts";
+
 /** The part of `pg`, of Neon's driver and of PGlite that is used. */
 export interface PgLike {
   query(text: string, values?: unknown[]): Promise<unknown>;
@@ -52,14 +56,49 @@ function isConnection(client: PgLike): boolean {
   return "connect" in client && !("totalCount" in client);
 }
 
-/** Returns a function that starts each query when the one before has ended. */
+/** So many statements wait for the only connection. */
+const MAX_WAITING = 1_000;
+
+/** A statement that has waited for so long is not sent any more: its caller has given it up. In milliseconds. */
+const MAX_WAIT_MS = 15_000;
+
+/**
+ * Returns a function that starts each query when the one before has ended. It rejects with kind `storage` for one that
+ * waits for too long, or for one too many.
+ */
 function oneByOne(query: Query): Query {
-  let last: Promise<unknown> = Promise.resolve();
-  return (...args) => {
-    const rows = last.then(() => query(...args));
-    last = rows.catch(() => undefined);
-    return rows;
+  const waiting = new Set<() => void>();
+  let isBusy = false;
+  const run: Query = async (...args) => {
+    isBusy = true;
+    try {
+      return await query(...args);
+    } finally {
+      isBusy = false;
+      const [next] = waiting;
+      next?.();
+    }
   };
+  return (...args) => {
+    if (!isBusy) return run(...args);
+    if (waiting.size >= MAX_WAITING) return Promise.reject(crowded(`${MAX_WAITING} statements wait already`));
+    return new Promise((resolve, reject) => {
+      const begin = (): void => {
+        endLimit();
+        waiting.delete(begin);
+        resolve(run(...args));
+      };
+      const endLimit = startLimit(MAX_WAIT_MS, () => {
+        waiting.delete(begin);
+        reject(crowded(`a statement has waited for ${durationText(MAX_WAIT_MS)}, and was not sent`));
+      });
+      waiting.add(begin);
+    });
+  };
+}
+
+function crowded(why: string): SendError {
+  return new SendError("storage", `The only connection to PostgreSQL is busy: ${why}. Pass a \`Pool\`.`);
 }
 
 /**
