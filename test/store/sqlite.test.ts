@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { SessionStore } from "cloudllm";
 import { SQLiteStore, type SqliteLike } from "cloudllm/store/sqlite";
 import { storeSuite } from "cloudllm/testing";
 import { describe, expect, test, vi } from "vitest";
@@ -59,6 +60,32 @@ describe.skipIf(sqliteMissing !== undefined)(title, () => {
         rmSync(folder, { recursive: true, force: true });
       }
     };
+
+    test("the suite takes a machine that stands still for no store that loses a lease", async () => {
+      await inFolder(async (path) => {
+        const [mine, others] = [await driver.open(path), await driver.open(path)];
+        const store = new SQLiteStore(mine, { leaseMs: LEASE_MS });
+        const other = new SQLiteStore(others, { leaseMs: LEASE_MS });
+        const thief: SessionStore = {
+          append: (id, records) => other.append(id, records),
+          load: async () => [],
+          list: () => other.list(),
+          claim: async () => undefined,
+        };
+        const caseWith = (second: SessionStore) =>
+          storeSuite({ open: () => ({ store, other: second }), leaseMs: LEASE_MS }).find(({ name }) =>
+            name.startsWith("a holder that lives"),
+          );
+        setTimeout(() => {
+          const end = performance.now() + 2 * LEASE_MS;
+          while (performance.now() < end);
+        }, LEASE_MS / 2);
+        await caseWith(other)?.run();
+        for (let round = 1; round < 9; round++) await store.release(`round ${round}`);
+        await expect(caseWith(thief)?.run()).rejects.toThrow("must fail with kind");
+        for (const each of [mine, others]) each.close();
+      });
+    });
 
     const cases = storeSuite({
       async open() {

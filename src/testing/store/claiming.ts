@@ -17,6 +17,29 @@ async function takenOver({ other, leaseMs }: StoreBench, id: string): Promise<vo
   }
 }
 
+/** A machine may stand still so often. */
+const MAX_ROUNDS = 8;
+
+/** Claims an id of another process when its lease would have ended. Returns also the longest time without an answer. */
+async function claimedAfter(
+  other: SessionStore,
+  id: string,
+  leaseMs: number,
+): Promise<{ readonly gapMs: number; readonly claimed: Promise<unknown> }> {
+  const end = performance.now() + Math.min(leaseMs * 3, 3_000);
+  let gapMs = 0;
+  const timed = async (answer: Promise<unknown>): Promise<void> => {
+    const before = performance.now();
+    await pause(Math.min(leaseMs / 20, 50));
+    await answer;
+    gapMs = Math.max(gapMs, performance.now() - before);
+  };
+  while (performance.now() < end) await timed(other.load("no such session"));
+  const claimed = Promise.resolve(other.claim?.(id));
+  await timed(claimed.catch(() => undefined));
+  return { gapMs, claimed };
+}
+
 export const claimingCases: readonly StoreCaseDefinition[] = [
   {
     name: "an id is claimed once at a time",
@@ -108,11 +131,16 @@ export const claimingCases: readonly StoreCaseDefinition[] = [
     name: "a holder that lives keeps its lease, however long it writes nothing",
     needs: ["claim", "other"],
     async run({ store, other, leaseMs }) {
-      await store.claim("a");
-      await pause(Math.min(leaseMs * 3, 3_000));
-      await mustFail(other.claim("a"), "busy", "the claim of another process");
-      await store.append("a", [numbered(1)]);
-      await mustKeep(other, "a", [numbered(1)]);
+      for (let round = 1; ; round++) {
+        const id = `round ${round}`;
+        await store.claim(id);
+        const { gapMs, claimed } = await claimedAfter(other, id, leaseMs);
+        // A machine that stood still has renewed no lease, so it says nothing about one that lives.
+        if (gapMs > leaseMs / 3 && round < MAX_ROUNDS) continue;
+        await mustFail(claimed, "busy", "the claim of another process");
+        await store.append(id, [numbered(1)]);
+        return mustKeep(other, id, [numbered(1)]);
+      }
     },
   },
   {
