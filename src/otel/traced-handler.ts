@@ -1,29 +1,10 @@
 /** Requests from browsers, as spans that continue the browser's own trace. */
 
-import { type Attributes, SPAN_KIND, STATUS_ERROR, type Tracer } from "./api.ts";
+import { type Attributes, SPAN_KIND, STATUS_ERROR } from "./api.ts";
 import { known } from "./call-telemetry.ts";
 import { ATTRIBUTE } from "./conventions.ts";
+import { checkOptions, type TracedHandlerOptions } from "./options.ts";
 import { quietly, withinSpan } from "./span.ts";
-
-/** `context` of `@opentelemetry/api`. */
-export interface ContextApi<Context> {
-  active(): Context;
-  with<Result>(context: Context, run: () => Result): Result;
-}
-
-/** `propagation` of `@opentelemetry/api`. */
-export interface PropagationApi<Context> {
-  extract(context: Context, carrier: Record<string, string>): Context;
-}
-
-/** The options of `tracedHandler`. */
-export interface TracedHandlerOptions<Context> {
-  readonly tracer: Tracer;
-  readonly context: ContextApi<Context>;
-  readonly propagation: PropagationApi<Context>;
-  /** The route, for the name of the span: such as `/api/chat`. @default none: paths have ids in them */
-  readonly route?: string | undefined;
-}
 
 /**
  * Returns a handler whose requests are spans (`POST /api/chat`), children of the span that the browser names in its
@@ -32,6 +13,7 @@ export interface TracedHandlerOptions<Context> {
  *
  * Not needed behind an instrumentation of HTTP, which does the same.
  * @param handle of a relay (`createRelay`), of a gateway, or any other of web requests
+ * @throws {TypeError} when an option is missing, unknown or malformed
  *
  * @example
  * ```ts
@@ -47,8 +29,11 @@ export interface TracedHandlerOptions<Context> {
  */
 export function tracedHandler<Context>(
   handle: (request: Request) => Promise<Response>,
-  { tracer, context, propagation, route }: TracedHandlerOptions<Context>,
+  options: TracedHandlerOptions<Context>,
 ): (request: Request) => Promise<Response> {
+  checkOptions(options, ["tracer", "context", "propagation"]);
+  const { tracer, context, propagation, route } = options;
+
   function answer(request: Request): Promise<Response> {
     const { method } = request;
     const name = route === undefined ? method : `${method} ${route}`;

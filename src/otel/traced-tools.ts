@@ -5,13 +5,14 @@ import { type Attributes, SPAN_KIND, type Span, STATUS_ERROR } from "./api.ts";
 import { known } from "./call-telemetry.ts";
 import { ATTRIBUTE, METRIC } from "./conventions.ts";
 import { seconds } from "./instruments.ts";
-import type { TelemetryOptions } from "./options.ts";
+import { checkOptions, type TelemetryOptions } from "./options.ts";
 import { captureOf, quietly, withinSpan } from "./span.ts";
 
 /**
  * Returns the tools with a span around each run (`execute_tool weather`), for a session or a relay. A run that throws,
  * or returns an `Error`, has status `ERROR`. Spans that the tool makes itself are children of it. Tools without a `run`
  * stay as they are. `traced` does it for the tools among the defaults of its client.
+ * @throws {TypeError} when an option is unknown or malformed
  *
  * @example
  * ```ts
@@ -24,6 +25,7 @@ import { captureOf, quietly, withinSpan } from "./span.ts";
  * ```
  */
 export function tracedTools<Given extends readonly Tool[]>(tools: Given, options: TelemetryOptions): Given {
+  checkOptions(options);
   const { tracer, meter } = options;
   const capture = captureOf(options);
   const durations = meter && quietly(() => seconds(meter, METRIC.toolDuration, "Duration of a tool's run."));

@@ -10,7 +10,7 @@ import { SPAN_KIND } from "./api.ts";
 import { CallTelemetry, known } from "./call-telemetry.ts";
 import { ATTRIBUTE } from "./conventions.ts";
 import { Instruments } from "./instruments.ts";
-import type { TracedOptions } from "./options.ts";
+import { checkOptions, type TracedOptions } from "./options.ts";
 import { requestAttributes, targetAttributes } from "./request-attributes.ts";
 import { captureOf, quietly, withinSpan } from "./span.ts";
 import { tracedTools } from "./traced-tools.ts";
@@ -27,6 +27,7 @@ import { tracedTools } from "./traced-tools.ts";
  * - A tracer, a meter or a filter that throws does not affect the call.
  *
  * Trace a client once: on the outside of a `fallback`, or each of its clients.
+ * @throws {TypeError} when an option is unknown or malformed
  *
  * @example
  * ```ts
@@ -40,6 +41,7 @@ import { tracedTools } from "./traced-tools.ts";
  * ```
  */
 export function traced(client: ClientWrapper, options: TracedOptions): TypedClient {
+  checkOptions(options);
   const { provider, model, defaults } = client;
   const { tracer, meter, attributes: more, providerName, inject } = options;
   const target = targetAttributes(client, providerName);

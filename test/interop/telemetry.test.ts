@@ -20,8 +20,11 @@ const PARENT = "b7ad6b7169203331";
 
 describe.skipIf(telemetryMissing !== undefined)(`OpenTelemetry's SDKs ${telemetryMissing ?? ""}`, () => {
   let sdk: Awaited<ReturnType<typeof startTelemetry>>;
+  let api: Pick<typeof sdk, "tracer" | "meter" | "context" | "propagation">;
   beforeAll(async () => {
     sdk = await startTelemetry();
+    const { tracer, meter, context, propagation } = sdk;
+    api = { tracer, meter, context, propagation };
   });
   beforeEach(() => sdk.reset());
   afterAll(() => sdk.close());
@@ -32,7 +35,7 @@ describe.skipIf(telemetryMissing !== undefined)(`OpenTelemetry's SDKs ${telemetr
       { text: ["Ra", "in"], ending: { usage: USAGE } },
     ]);
     const client = new CompatibleClient({ model: "m-1", baseUrl: server.baseUrl });
-    await (await traced(client, sdk).sendMessageStream(QUESTION)).finalMessage();
+    await (await traced(client, api).sendMessageStream(QUESTION)).finalMessage();
     expect(sdk.spans()).toMatchObject([
       {
         name: "chat m-1",
@@ -60,7 +63,7 @@ describe.skipIf(telemetryMissing !== undefined)(`OpenTelemetry's SDKs ${telemetr
 
   test("metrics have the units, buckets and attributes of the conventions, for failed calls also", async () => {
     const scripts = [{ text: "Rain", ending: { usage: USAGE } }, { refusal: { status: 401, message: "no" } }];
-    const client = traced(scriptedClient(scripts, { model: "of-metrics" }), sdk);
+    const client = traced(scriptedClient(scripts, { model: "of-metrics" }), api);
     await client.sendMessage(QUESTION);
     await expect(client.sendMessage(QUESTION)).rejects.toMatchObject({ kind: "authentication" });
     const metrics = await sdk.metrics();
@@ -102,8 +105,8 @@ describe.skipIf(telemetryMissing !== undefined)(`OpenTelemetry's SDKs ${telemetr
       });
     const tools: readonly Tool[] = [{ name: "weather", run: look }];
     const call = { toolCall: { name: "weather", arguments: {} } } as const;
-    const client = traced(scriptedClient([{ steps: [call] }, { text: "Rain." }]), sdk);
-    const session = new LLMSession({ client, tools: tracedTools(tools, sdk) });
+    const client = traced(scriptedClient([{ steps: [call] }, { text: "Rain." }]), api);
+    const session = new LLMSession({ client, tools: tracedTools(tools, api) });
     await sdk.tracer.startActiveSpan("invoke_agent weather", START, async (span) => {
       const stream = await session.sendMessageStream("Weather?");
       for await (const _chunk of stream);
@@ -122,9 +125,9 @@ describe.skipIf(telemetryMissing !== undefined)(`OpenTelemetry's SDKs ${telemetr
   });
 
   test("a run of a relay continues the browser's trace, also after the browser has left", async () => {
-    const client = traced(scriptedClient([{ steps: [{ text: "Ra" }, { pause: 30 }, { text: "in" }] }]), sdk);
+    const client = traced(scriptedClient([{ steps: [{ text: "Ra" }, { pause: 30 }, { text: "in" }] }]), api);
     const relay = createRelay({ client, authorize: () => ({ user: "ada" }), linger: "continue" });
-    const handle = tracedHandler(relay.handle, { ...sdk, route: "/api/chat" });
+    const handle = tracedHandler(relay.handle, { ...api, route: "/api/chat" });
     const body = JSON.stringify({ run: crypto.randomUUID(), messages: QUESTION });
     const headers = { "content-type": "application/json", traceparent: `00-${TRACE}-${PARENT}-01` };
     const response = await handle(new Request("http://relay.test/api/chat", { method: "POST", headers, body }));
@@ -141,7 +144,7 @@ describe.skipIf(telemetryMissing !== undefined)(`OpenTelemetry's SDKs ${telemetr
   test("a gateway gets the trace of the call with `inject`", async () => {
     const client = scriptedClient([{ text: "Rain" }]);
     const inject = (headers: Record<string, string>) => sdk.propagation.inject(sdk.context.active(), headers);
-    await traced(client, { ...sdk, inject }).sendMessage(QUESTION);
+    await traced(client, { ...api, inject }).sendMessage(QUESTION);
     const [span] = sdk.spans();
     expect(client.calls[0]?.options.headers?.traceparent).toBe(`00-${span?.traceId}-${span?.spanId}-01`);
   });

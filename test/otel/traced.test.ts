@@ -54,7 +54,7 @@ test.each([
   ["together", "llama", "chat", "together"],
 ])("a call of %s to %s has the names of the conventions", async (provider, model, operation, name) => {
   const kept = telemetry();
-  await traced(scriptedClient([{ text: "Rain" }], { provider, model }), kept).sendMessage(QUESTION);
+  await traced(scriptedClient([{ text: "Rain" }], { provider, model }), { tracer: kept.tracer }).sendMessage(QUESTION);
   expect(kept.spans[0]).toMatchObject({ name: `${operation} ${model}`, created: { "gen_ai.provider.name": name } });
 });
 
