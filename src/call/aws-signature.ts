@@ -1,7 +1,7 @@
 /** Signatures of Amazon Web Services, version 4, by WebCrypto: they work in every runtime. */
 
 import { SendError } from "../contract/errors.ts";
-import { checkNames } from "../contract/unknown-option.ts";
+import { allNames, checkNames } from "../contract/unknown-option.ts";
 import { answerOf, type KeyRequest, type RequestToSign, type SignRequest } from "./authorization.ts";
 
 /** The credentials of an AWS identity. */
@@ -38,7 +38,7 @@ const SIGNED_HEADERS = ["content-type", "x-amz-date", "x-amz-security-token"];
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
  */
 export function awsSigner(options: AwsSignerOptions): SignRequest {
-  checkNames(options, ["region", "service", "credentials", "now"] satisfies (keyof AwsSignerOptions)[]);
+  checkNames(options, allNames<AwsSignerOptions>({ region: true, service: true, credentials: true, now: true }));
   const { region, service, credentials, now = Date.now } = options;
   return async (request) => {
     const asked = { isRefused: request.isRefused === true };

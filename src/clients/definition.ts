@@ -3,6 +3,7 @@
 import type { KeyFunction, SignRequest } from "../call/authorization.ts";
 import type { Observers } from "../call/observed-transport.ts";
 import type { SendOptions } from "../contract/options.ts";
+import { allNames } from "../contract/unknown-option.ts";
 import { optionNamesFault } from "../contract/validate.ts";
 import { typeText } from "../platform/received.ts";
 import type { Protocol } from "../protocols/protocol.ts";
@@ -94,27 +95,30 @@ export interface ProviderDefinition {
 }
 
 /** The options that only a constructor takes. */
-const CONSTRUCTOR_NAMES = [
-  "model",
-  "apiKey",
-  "sign",
-  "baseUrl",
-  "allowInsecureHttp",
-  "fetch",
-  "agent",
-  "proxy",
-  "onRequest",
-  "onResponse",
-] as const satisfies readonly (keyof ClientOptions)[];
+const CONSTRUCTOR_NAMES = /* @__PURE__ */ allNames<Omit<ClientOptions, keyof SendOptions>>({
+  model: true,
+  apiKey: true,
+  sign: true,
+  baseUrl: true,
+  allowInsecureHttp: true,
+  fetch: true,
+  agent: true,
+  proxy: true,
+  onRequest: true,
+  onResponse: true,
+});
+
+/** Fits no list of names that lacks one: an option of its own that a constructor does not know is refused. */
+type Complete<Named, Wanted> = [Exclude<Wanted, Named>] extends [never] ? unknown : { readonly missing: Wanted };
 
 /**
  * Returns the options that a constructor was given.
- * @param own the names that only this constructor takes
+ * @param own the names of all options that `ClientOptions` does not have
  * @throws {TypeError} when one does not exist, and when they are not an object. A string is not shown: it may be a key.
  */
-export function givenOptions<Options extends object>(
+export function givenOptions<Options extends object, const Own extends readonly (keyof Options & string)[]>(
   options: Options,
-  ...own: readonly (keyof Options & string)[]
+  ...own: Own & Complete<Own[number], Exclude<keyof Options, keyof ClientOptions>>
 ): Options {
   const given: unknown = options;
   if (typeof given !== "object" || given === null) {

@@ -1,5 +1,13 @@
 /** Options that do not exist, and those that were probably meant. */
 
+/** The names of all options of an interface. The compiler notices one that is missing, and one that does not exist. */
+export type AllNames<Options> = { readonly [Name in keyof Options]-?: true };
+
+/** Returns the names of all options of an interface. */
+export function allNames<Options extends object>(names: AllNames<Options>): readonly string[] {
+  return Object.keys(names);
+}
+
 /** Other libraries' names for options, in lower case and without underscores. */
 const OTHER_NAMES: Readonly<Record<string, string>> = {
   maxtokens: "maxOutputTokens",
@@ -10,6 +18,10 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
   execute: "run",
   inputschema: "parameters",
   needsapproval: "approve",
+  approval: "approve",
+  requireapproval: "approve",
+  requiresapproval: "approve",
+  timeout: "timeoutMs",
 };
 
 /** Shorter names have neighbours of another meaning, such as `topK` and `topP`. */
@@ -48,7 +60,8 @@ export function checkNames(options: object, valid: readonly string[], path?: str
 
 /**
  * Returns the first misspelt name and the one that was meant, for objects that may have fields of others: a name is
- * misspelt if it is similar to that of a field that is absent.
+ * misspelt if it differs in one letter, in the order of its letters, or in their case from that of a field that is
+ * absent, or if it is another library's name for that. `descriptor` is a word of its own, and `descripton` is not.
  */
 export function misspeltName(
   fields: object,
@@ -56,7 +69,7 @@ export function misspeltName(
 ): { readonly name: string; readonly meant: string } | undefined {
   const absent = valid.filter((name) => !(name in fields));
   for (const name of unknownNames(fields, valid)) {
-    const meant = similarName(name, absent);
+    const meant = similarName(name, absent, 1);
     if (meant !== undefined) return { name, meant };
   }
   return undefined;
@@ -67,13 +80,14 @@ function unknownNames(fields: object, valid: readonly string[]): readonly string
   return Object.entries(fields).flatMap(([name, value]) => (value === undefined || valid.includes(name) ? [] : name));
 }
 
-function similarName(name: string, valid: readonly string[]): string | undefined {
+/** @param most the number of letters that may differ. Default: one in four */
+function similarName(name: string, valid: readonly string[], most?: number): string | undefined {
   const plain = plainName(name);
   const other = Object.hasOwn(OTHER_NAMES, plain) ? OTHER_NAMES[plain] : undefined;
   return (
     valid.find((known) => plainName(known) === plain) ??
     valid.find((known) => known === other) ??
-    valid.find((known) => isSimilar(plain, plainName(known)))
+    valid.find((known) => isSimilar(plain, plainName(known), most))
   );
 }
 
@@ -82,10 +96,10 @@ function plainName(name: string): string {
 }
 
 /** At most one letter in four differs, or the letters are in another order. */
-function isSimilar(one: string, other: string): boolean {
+function isSimilar(one: string, other: string, mostLetters = Number.POSITIVE_INFINITY): boolean {
   if (one.length >= MIN_REORDERED && lettersOf(one) === lettersOf(other)) return true;
   const length = Math.max(one.length, other.length);
-  const most = Math.floor(length / 4);
+  const most = Math.min(Math.floor(length / 4), mostLetters);
   if (length < MIN_LENGTH || Math.abs(one.length - other.length) > most) return false;
   return editDistance(one, other) <= most;
 }

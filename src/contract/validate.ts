@@ -8,7 +8,7 @@ import { type Fault, fieldsFault, isBetween, isBoolean, isMilliseconds, oneOf } 
 import type { SearchParameters, SendOptions, Tool } from "./options.ts";
 import type { RetryOptions } from "./retry-policy.ts";
 import type { Timeouts } from "./timeouts.ts";
-import { misspeltName, namesFault } from "./unknown-option.ts";
+import { allNames, misspeltName, namesFault } from "./unknown-option.ts";
 
 const isPositiveInteger: Fault = (value) =>
   Number.isSafeInteger(value) && Number(value) > 0 ? undefined : "must be an integer above 0";
@@ -239,14 +239,14 @@ function headersFault(value: unknown): string | undefined {
 }
 
 /** The fields of a tool. It may have others, such as those of another library. */
-const TOOL_FIELDS = [
-  "name",
-  "description",
-  "parameters",
-  "timeoutMs",
-  "approve",
-  "run",
-] as const satisfies readonly (keyof Tool)[];
+const TOOL_FIELDS = /* @__PURE__ */ allNames<Tool>({
+  name: true,
+  description: true,
+  parameters: true,
+  timeoutMs: true,
+  approve: true,
+  run: true,
+});
 
 function toolsFault(value: unknown): string | undefined {
   if (!Array.isArray(value)) return "must be an array of tools";

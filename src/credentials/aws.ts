@@ -1,7 +1,7 @@
 /** AWS credentials as the SDKs find them: variables, a profile, a pod's or a container's role, the machine's role. */
 
 import type { AwsCredentials } from "../call/aws-signature.ts";
-import { checkNames } from "../contract/unknown-option.ts";
+import { allNames, checkNames } from "../contract/unknown-option.ts";
 import type { JsonObject } from "../platform/json-object.ts";
 import { profileIn } from "./aws-profile.ts";
 import { type Issued, type KeptCredential, kept } from "./kept-credential.ts";
@@ -45,7 +45,7 @@ export interface AwsCredentialsOptions extends ServiceRequestOptions {
  * ```
  */
 export function awsCredentials(options: AwsCredentialsOptions = {}): KeptCredential<AwsCredentials> {
-  checkNames(options, ["profile", "fetch"] satisfies (keyof AwsCredentialsOptions)[]);
+  checkNames(options, allNames<AwsCredentialsOptions>({ profile: true, fetch: true }));
   return kept(async () => {
     if (options.profile !== undefined) return profileOf(options.profile, true);
     return (

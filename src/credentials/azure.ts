@@ -1,6 +1,6 @@
 /** Tokens of Microsoft Entra ID: of a managed identity, of a pod in Kubernetes, or for a client secret. */
 
-import { checkNames } from "../contract/unknown-option.ts";
+import { allNames, checkNames } from "../contract/unknown-option.ts";
 import { type Issued, type KeptCredential, kept } from "./kept-credential.ts";
 import {
   endAfter,
@@ -50,7 +50,7 @@ export interface AzureManagedIdentityOptions extends ServiceRequestOptions {
  * ```
  */
 export function azureManagedIdentity(options: AzureManagedIdentityOptions = {}): KeptCredential<string> {
-  checkNames(options, ["clientId", "resource", "fetch"] satisfies (keyof AzureManagedIdentityOptions)[]);
+  checkNames(options, allNames<AzureManagedIdentityOptions>({ clientId: true, resource: true, fetch: true }));
   const { clientId, resource = RESOURCE } = options;
   return kept(async () => {
     const [endpoint, secret] = [variable("IDENTITY_ENDPOINT"), variable("IDENTITY_HEADER")];
@@ -81,8 +81,6 @@ interface Application extends ServiceRequestOptions {
   readonly scope?: string | undefined;
 }
 
-const APPLICATION_NAMES = ["tenantId", "clientId", "scope", "fetch"] as const satisfies readonly (keyof Application)[];
-
 /** The options of `azureWorkloadIdentity`. */
 export interface AzureWorkloadIdentityOptions extends Application {
   /**
@@ -98,7 +96,16 @@ export interface AzureWorkloadIdentityOptions extends Application {
  * @see https://learn.microsoft.com/azure/aks/workload-identity-overview
  */
 export function azureWorkloadIdentity(options: AzureWorkloadIdentityOptions = {}): KeptCredential<string> {
-  checkNames(options, [...APPLICATION_NAMES, "tokenFile"] satisfies (keyof AzureWorkloadIdentityOptions)[]);
+  checkNames(
+    options,
+    allNames<AzureWorkloadIdentityOptions>({
+      tenantId: true,
+      clientId: true,
+      scope: true,
+      fetch: true,
+      tokenFile: true,
+    }),
+  );
   return kept(async () => {
     const file = given("tokenFile", options.tokenFile, "AZURE_FEDERATED_TOKEN_FILE");
     const assertion = (await fileText(file, "The token of the pod")).trim();
@@ -121,7 +128,16 @@ export interface AzureClientSecretOptions extends Application {
  * @see https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
  */
 export function azureClientSecret(options: AzureClientSecretOptions = {}): KeptCredential<string> {
-  checkNames(options, [...APPLICATION_NAMES, "clientSecret"] satisfies (keyof AzureClientSecretOptions)[]);
+  checkNames(
+    options,
+    allNames<AzureClientSecretOptions>({
+      tenantId: true,
+      clientId: true,
+      scope: true,
+      fetch: true,
+      clientSecret: true,
+    }),
+  );
   return kept(async () =>
     tokenFor(options, { client_secret: given("clientSecret", options.clientSecret, "AZURE_CLIENT_SECRET") }),
   );

@@ -1,6 +1,6 @@
 /** Access tokens of Google Cloud: the Application Default Credentials, and those of a service account's key. */
 
-import { checkNames } from "../contract/unknown-option.ts";
+import { allNames, checkNames } from "../contract/unknown-option.ts";
 import { base64Of } from "../platform/base64.ts";
 import type { JsonObject } from "../platform/json-object.ts";
 import { type Issued, type KeptCredential, kept } from "./kept-credential.ts";
@@ -29,7 +29,7 @@ export interface GoogleOptions extends ServiceRequestOptions {
   readonly scope?: string | undefined;
 }
 
-const OPTION_NAMES = ["scope", "fetch"] as const satisfies readonly (keyof GoogleOptions)[];
+const OPTION_NAMES = /* @__PURE__ */ allNames<GoogleOptions>({ scope: true, fetch: true });
 
 /** The JSON of a service account's key, as Google writes it. */
 export interface GoogleServiceAccountKey {

@@ -5,7 +5,7 @@ import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage, Message, ToolCall } from "../contract/message.ts";
 import { givenFault } from "../contract/option-faults.ts";
 import type { SendOptions, Tool } from "../contract/options.ts";
-import { checkNames } from "../contract/unknown-option.ts";
+import { allNames, checkNames } from "../contract/unknown-option.ts";
 import { optionNamesFault, optionsFault } from "../contract/validate.ts";
 import { hasFields } from "../platform/json-object.ts";
 import { typeText } from "../platform/received.ts";
@@ -130,23 +130,27 @@ export type SessionReply<Output, Tools, Given> = [Given & ("tools" | "defaults")
   : AssistantMessage<Output>;
 
 /** The options of `new LLMSession`. */
-const OPTION_NAMES = [
-  "client",
-  "systemPrompt",
-  "maxTokens",
-  "counter",
-  "onInterrupt",
-  "maxSteps",
-  "budget",
-  "unreadTimeoutMs",
-  "onToolError",
-  "tools",
-  "defaults",
-  "history",
-] as const satisfies readonly (keyof SessionOptions)[];
+const OPTION_NAMES = /* @__PURE__ */ allNames<SessionOptions>({
+  client: true,
+  systemPrompt: true,
+  maxTokens: true,
+  counter: true,
+  onInterrupt: true,
+  maxSteps: true,
+  budget: true,
+  unreadTimeoutMs: true,
+  onToolError: true,
+  tools: true,
+  defaults: true,
+  history: true,
+});
 
 /** The options of `LLMSession.open` that `new LLMSession` does not take. */
-const STORE_NAMES = ["store", "id", "flushIntervalMs"] as const satisfies readonly (keyof OpenOptions)[];
+const STORE_NAMES = /* @__PURE__ */ allNames<Omit<OpenOptions, keyof SessionOptions>>({
+  store: true,
+  id: true,
+  flushIntervalMs: true,
+});
 
 /**
  * Checks the names of the options of `LLMSession.open`.
@@ -160,14 +164,17 @@ export function checkOpenNames(options: object, without: readonly (keyof OpenOpt
   const names = [...STORE_NAMES, ...OPTION_NAMES.filter((name) => name !== "history")];
   checkNames(
     options,
-    names.filter((name) => !without.includes(name)),
+    names.filter((name) => !(without as readonly string[]).includes(name)),
     path,
   );
 }
 
+/** The options of a turn that `SendOptions` does not have. */
+const TURN_NAMES = /* @__PURE__ */ allNames<Omit<TurnOptions, keyof SendOptions>>({ maxSteps: true, budget: true });
+
 /** Returns a sentence about the first option of a turn that does not exist; `undefined` if all do. */
 export function turnNamesFault(options: TurnOptions): string | undefined {
-  return optionNamesFault(options, ["maxSteps", "budget"]);
+  return optionNamesFault(options, TURN_NAMES);
 }
 
 /** @throws {TypeError} that names the invalid option */

@@ -1,7 +1,7 @@
 /** The limit on the tokens and the dollars of one turn. */
 
 import type { AssistantMessage } from "../contract/message.ts";
-import { namesFault } from "../contract/unknown-option.ts";
+import { allNames, namesFault } from "../contract/unknown-option.ts";
 import { completeUsageOf, type TokenUsage } from "../contract/usage.ts";
 import { hasFields } from "../platform/json-object.ts";
 
@@ -38,7 +38,7 @@ export type TurnBudget = {
     }
 );
 
-const NAMES = ["tokens", "dollars", "costOf"];
+const NAMES = /* @__PURE__ */ allNames<TurnBudget>({ tokens: true, dollars: true, costOf: true });
 
 /** Returns what is wrong with a budget, as a sentence; `undefined` when it is valid. */
 export function budgetFault(budget: TurnBudget | undefined): string | undefined {

@@ -5,7 +5,7 @@
 
 import { SendError } from "../contract/errors.ts";
 import { durationText } from "../contract/timeouts.ts";
-import { checkNames } from "../contract/unknown-option.ts";
+import { allNames, checkNames } from "../contract/unknown-option.ts";
 import { receivedText } from "../platform/received.ts";
 import { within } from "../platform/within.ts";
 import type { SessionRecord } from "../session/record.ts";
@@ -127,7 +127,7 @@ export abstract class LeasedStore implements SessionStore {
    * @throws {TypeError} when an option is invalid
    */
   protected constructor(table: SessionTable, options: LeaseOptions, others: readonly string[] = []) {
-    checkNames(options, ["leaseMs", ...others]);
+    checkNames(options, [...allNames<LeaseOptions>({ leaseMs: true }), ...others]);
     const { leaseMs = DEFAULT_LEASE_MS } = options;
     if (typeof leaseMs !== "number" || !(leaseMs >= 1) || leaseMs > Number.MAX_SAFE_INTEGER)
       throw new TypeError(

@@ -1,7 +1,7 @@
 /** Records what a provider sends, packet by packet and without secrets, as the loopback server replays it. */
 
 import { Redactions } from "../call/redact.ts";
-import { checkNames } from "../contract/unknown-option.ts";
+import { allNames, checkNames } from "../contract/unknown-option.ts";
 import { recordedBody } from "./recorded-body.ts";
 import type { Recording } from "./server/recording.ts";
 
@@ -79,7 +79,7 @@ const KEPT_HEADERS =
  * ```
  */
 export function recorder(options: RecorderOptions = {}): Recorder {
-  checkNames(options, ["fetch", "timing", "secrets", "onRecording"] satisfies (keyof RecorderOptions)[]);
+  checkNames(options, allNames<RecorderOptions>({ fetch: true, timing: true, secrets: true, onRecording: true }));
   const { timing = false, secrets = [], onRecording } = options;
   const send = options.fetch ?? ((input: string, init: RequestInit) => globalThis.fetch(input, init));
   const recordings: (RecordedReply | undefined)[] = [];

@@ -6,7 +6,7 @@ import { SendError } from "../contract/errors.ts";
 import type { Message } from "../contract/message.ts";
 import type { SendOptions } from "../contract/options.ts";
 import { limitsOf } from "../contract/timeouts.ts";
-import { checkNames } from "../contract/unknown-option.ts";
+import { allNames, checkNames } from "../contract/unknown-option.ts";
 import { checkCall } from "../contract/validate.ts";
 import type { Clock } from "../platform/clock.ts";
 import { lacksSchemaEngine, schemaEngine } from "../schema/load-engine.ts";
@@ -84,7 +84,7 @@ export function scriptedClient(
   scripts: readonly ReplyScript[] | ((call: ScriptedCall) => ReplyScript),
   options: ScriptedClientOptions = {},
 ): ScriptedClient {
-  checkNames(options, ["provider", "model", "sleep", "now"] satisfies (keyof ScriptedClientOptions)[]);
+  checkNames(options, allNames<ScriptedClientOptions>({ provider: true, model: true, sleep: true, now: true }));
   const { provider = "scripted", model = "script", sleep = realSleep, now = () => performance.now() } = options;
   const calls: ScriptedCall[] = [];
   checkScripts(scripts, SCRIPT_WORDS);

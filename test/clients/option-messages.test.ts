@@ -299,11 +299,23 @@ test.each([
   ["inputSchema", "parameters", { type: "object" }],
   ["needsApproval", "approve", true],
   ["aprove", "approve", "ask"],
+  ["approval", "approve", "ask"],
+  ["requires_approval", "approve", "ask"],
+  ["Run", "run", () => "sunny"],
+  ["paramaters", "parameters", { type: "object" }],
+  ["descripton", "description", "Looks."],
+  ["decsription", "description", "Looks."],
+  ["timeout", "timeoutMs", 5],
   ["timeoutMS", "timeoutMs", 5],
 ])("a tool with `%s` is refused, since its `%s` would count as absent", (wrong, meant, value) => {
   const message = `The option \`tools\` contains the tool weather, whose \`${wrong}\` must be called \`${meant}\`.`;
   expect(optionsFault({ tools: [{ name: "weather", [wrong]: value }] })).toBe(message);
 });
+
+test.each(["descriptor", "describe", "parametric", "runner", "prescription", "timestamps", "nameOf"])(
+  "a tool may have a field `%s` of its own: no field of a tool is misspelt so",
+  (name) => expect(optionsFault({ tools: [{ name: "weather", [name]: "own" }] })).toBeUndefined(),
+);
 
 test("a tool may have fields of another library, beside its own", () => {
   const parameters = { type: "object" };

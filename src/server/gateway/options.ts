@@ -2,7 +2,7 @@
 
 import type { ClientWrapper } from "../../contract/client.ts";
 import type { SendError } from "../../contract/errors.ts";
-import { checkNames } from "../../contract/unknown-option.ts";
+import { allNames, checkNames } from "../../contract/unknown-option.ts";
 import { isJsonObject } from "../../platform/json-object.ts";
 import { receivedText, typeText } from "../../platform/received.ts";
 import { withoutUndefined } from "../../platform/without-undefined.ts";
@@ -99,7 +99,7 @@ const DEFAULT_LIMITS = {
 /** Of the log of a gateway that was given none. */
 const OWN_LOG = { keepMs: 3_600_000 } as const;
 
-const NAMES: { readonly [Name in keyof GatewayOptions]-?: true } = {
+const NAMES = /* @__PURE__ */ allNames<GatewayOptions>({
   client: true,
   models: true,
   authorize: true,
@@ -115,9 +115,9 @@ const NAMES: { readonly [Name in keyof GatewayOptions]-?: true } = {
   waitUntil: true,
   onError: true,
   onRunEnd: true,
-};
+});
 
-const LIMIT_NAMES: { readonly [Name in keyof GatewayLimits]-?: true } = {
+const LIMIT_NAMES = /* @__PURE__ */ allNames<GatewayLimits>({
   runsPerUser: true,
   viewersPerRun: true,
   bodyBytes: true,
@@ -125,7 +125,7 @@ const LIMIT_NAMES: { readonly [Name in keyof GatewayLimits]-?: true } = {
   depth: true,
   maxOutputTokens: true,
   totalMs: true,
-};
+});
 
 /** A program with a key of ours sees everything that a reply says. Provider ids, limits and attempts stay here. */
 const EXPOSED = { reasoning: true, usage: true, toolResults: true, providerTools: true, logprobs: true } as const;
@@ -136,7 +136,7 @@ const EXPOSED = { reasoning: true, usage: true, toolResults: true, providerTools
  */
 export function gatewaySettings(options: GatewayOptions): GatewaySettings {
   if (!isJsonObject(options)) throw new TypeError(`The gateway needs an object of options, not ${typeText(options)}.`);
-  checkNames(options, Object.keys(NAMES));
+  checkNames(options, NAMES);
   const { client, models = {}, unsupported = "ignore", limits = {}, describe, ...others } = options;
   const first = client ?? Object.values(models)[0];
   if (first === undefined) {
@@ -151,7 +151,7 @@ export function gatewaySettings(options: GatewayOptions): GatewaySettings {
   if (unsupported !== "ignore" && unsupported !== "error") {
     throw new TypeError(`The option \`unsupported\` must be "ignore" or "error", not ${receivedText(unsupported)}.`);
   }
-  checkNames(limits, Object.keys(LIMIT_NAMES), "limits.");
+  checkNames(limits, LIMIT_NAMES, "limits.");
   const relay = settingsOf({
     ...others,
     client: first,

@@ -1,7 +1,7 @@
 /** A log in the memory of one process: viewers come back to it, and it is gone with the process. */
 
 import { SendError } from "../../contract/errors.ts";
-import { checkNames } from "../../contract/unknown-option.ts";
+import { allNames, checkNames } from "../../contract/unknown-option.ts";
 import { compareIds } from "./entry-id.ts";
 import { sizeOfEntry, sizeOfMessage } from "./entry-size.ts";
 import type { ChatRun, LogEntry, LogWriter, ReplyLog, RunEnd, RunHead, WriterState } from "./log.ts";
@@ -32,7 +32,12 @@ export interface MemoryLogOptions {
   readonly now?: (() => number) | undefined;
 }
 
-const OPTION_NAMES = ["maxBytes", "keepMs", "leaseMs", "now"];
+const OPTION_NAMES = /* @__PURE__ */ allNames<MemoryLogOptions>({
+  maxBytes: true,
+  keepMs: true,
+  leaseMs: true,
+  now: true,
+});
 
 /** A run that is not ended by then is forgotten, in milliseconds. */
 const MAX_RUN_MS = 86_400_000;

@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { checkNames } from "../../contract/unknown-option.ts";
+import { allNames, checkNames } from "../../contract/unknown-option.ts";
 import type { SessionRecord } from "../../session/record.ts";
 import type { ListOptions, SessionPage, SessionStore, StoredSession } from "../../session/store.ts";
 import { titleSetBy } from "../../session/title.ts";
@@ -85,7 +85,7 @@ export class FileStore implements SessionStore {
     if (typeof directory !== "string" || directory === "")
       throw new TypeError("`directory` must be the path of a folder.");
     this.#directory = directory;
-    checkNames(options, ["fsync", "leaseMs"] satisfies (keyof FileStoreOptions)[]);
+    checkNames(options, allNames<FileStoreOptions>({ fsync: true, leaseMs: true }));
     const { fsync = false, leaseMs = DEFAULT_LEASE_MS } = options;
     if (typeof leaseMs !== "number" || !(leaseMs >= 1))
       throw new TypeError(`\`leaseMs\` must be a number of milliseconds, at least 1. Received ${leaseMs}.`);

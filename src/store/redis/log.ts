@@ -1,5 +1,6 @@
 /** Runs in Redis: a log that several processes and machines share. */
 
+import { allNames } from "../../contract/unknown-option.ts";
 import { compareIds, type EntryId, positionOf } from "../../server/log/entry-id.ts";
 import type { ChatRun, LogPage, LogWriter, ReplyLog, RunEnd, RunHead } from "../../server/log/log.ts";
 import { DEFAULT_LIMIT, type LogOptions, type LogSettings, logSettingsOf } from "../log-options.ts";
@@ -18,6 +19,8 @@ export interface RedisLogOptions extends LogOptions {
    */
   readonly prefix?: string | undefined;
 }
+
+const OWN_NAMES = /* @__PURE__ */ allNames<Omit<RedisLogOptions, keyof LogOptions>>({ prefix: true });
 
 const DEFAULT_PREFIX = "cloudllm";
 const MAX_ITEMS = 500;
@@ -43,7 +46,7 @@ const MAX_ITEMS = 500;
 export function redisLog(redis: RedisLike, options: RedisLogOptions = {}): ReplyLog {
   const { prefix = DEFAULT_PREFIX } = options;
   if (typeof prefix !== "string") throw new TypeError(`\`prefix\` must be a string. Received ${String(prefix)}.`);
-  return new RedisLog(redisClientOf(redis), prefix, logSettingsOf(options, ["prefix"]));
+  return new RedisLog(redisClientOf(redis), prefix, logSettingsOf(options, OWN_NAMES));
 }
 
 class RedisLog implements ReplyLog, WrittenLog {

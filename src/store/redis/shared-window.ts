@@ -1,6 +1,6 @@
 /** Limits that several processes share through Redis. Each question is one script, so one round trip. */
 
-import { checkNames } from "../../contract/unknown-option.ts";
+import { allNames, checkNames } from "../../contract/unknown-option.ts";
 import { receivedText } from "../../platform/received.ts";
 import type { SharedAnswer, SharedCall, SharedWindow } from "../../reliability/shared-window.ts";
 import { type RedisClient, type RedisLike, redisClientOf } from "./client.ts";
@@ -53,7 +53,7 @@ const GRACE_MS = 25;
  * ```
  */
 export function redisWindow(redis: RedisLike, options: RedisWindowOptions): SharedWindow {
-  checkNames(options, ["name", "prefix", "timeoutMs"] satisfies (keyof RedisWindowOptions)[]);
+  checkNames(options, allNames<RedisWindowOptions>({ name: true, prefix: true, timeoutMs: true }));
   const { name, prefix = "cloudllm", timeoutMs = DEFAULT_TIMEOUT_MS } = options;
   for (const [option, value] of Object.entries({ name, prefix }))
     if (typeof value !== "string")

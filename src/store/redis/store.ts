@@ -1,5 +1,6 @@
 /** Conversations in Redis. */
 
+import { allNames } from "../../contract/unknown-option.ts";
 import { receivedText } from "../../platform/received.ts";
 import { LeasedStore, type LeaseOptions } from "../leased-store.ts";
 import { type RedisLike, redisClientOf } from "./client.ts";
@@ -18,6 +19,8 @@ export interface RedisStoreOptions extends LeaseOptions {
    */
   readonly ttlMs?: number | undefined;
 }
+
+const OWN_NAMES = /* @__PURE__ */ allNames<Omit<RedisStoreOptions, keyof LeaseOptions>>({ prefix: true, ttlMs: true });
 
 /**
  * Keeps sessions in Redis (6.2 or later). They are as safe as this Redis is: without `appendonly`, a crash of the
@@ -52,6 +55,6 @@ export class RedisStore extends LeasedStore {
       const expected = "an integer number of milliseconds, at least 1";
       throw new TypeError(`\`ttlMs\` must be ${expected}. Received ${receivedText(ttlMs)}.`);
     }
-    super(new RedisSessionTable(redisClientOf(redis), prefix, ttlMs), options, ["prefix", "ttlMs"]);
+    super(new RedisSessionTable(redisClientOf(redis), prefix, ttlMs), options, OWN_NAMES);
   }
 }

@@ -1,5 +1,6 @@
 /** Runs in SQLite: a log that survives a restart, and that the processes of one machine share. */
 
+import { allNames } from "../../contract/unknown-option.ts";
 import { compareIds, type EntryId, type EntryPosition, positionOf } from "../../server/log/entry-id.ts";
 import type {
   ChatRun,
@@ -25,6 +26,8 @@ export interface SqliteLogOptions extends LogOptions {
    */
   readonly now?: (() => number) | undefined;
 }
+
+const OWN_NAMES = /* @__PURE__ */ allNames<Omit<SqliteLogOptions, keyof LogOptions>>({ now: true });
 
 /** A run's row. */
 interface RunRow {
@@ -65,7 +68,7 @@ export function sqliteLog(database: SqliteLike, options: SqliteLogOptions = {}):
   const { now } = options;
   if (now !== undefined && typeof now !== "function")
     throw new TypeError("`now` must be a function that returns milliseconds.");
-  return new SqliteLog(database, logSettingsOf(options, ["now"]), now);
+  return new SqliteLog(database, logSettingsOf(options, OWN_NAMES), now);
 }
 
 class SqliteLog implements ReplyLog {

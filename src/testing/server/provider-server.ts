@@ -2,7 +2,7 @@
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { checkNames } from "../../contract/unknown-option.ts";
+import { allNames, checkNames } from "../../contract/unknown-option.ts";
 import { realSleep, type Sleep } from "../pause.ts";
 import { Answers, type ServerReplies } from "./answers.ts";
 import { chatWire } from "./chat-wire.ts";
@@ -49,14 +49,14 @@ export interface ProviderServerOptions {
   readonly sleep?: Sleep;
 }
 
-const OPTION_NAMES = [
-  "port",
-  "pace",
-  "usageUnasked",
-  "strict",
-  "countTokens",
-  "sleep",
-] as const satisfies readonly (keyof ProviderServerOptions)[];
+const OPTION_NAMES = /* @__PURE__ */ allNames<ProviderServerOptions>({
+  port: true,
+  pace: true,
+  usageUnasked: true,
+  strict: true,
+  countTokens: true,
+  sleep: true,
+});
 
 /** A running loopback server. */
 export interface ProviderServer extends AsyncDisposable {
