@@ -150,3 +150,31 @@ describe.each(aiSdkVersions.filter(({ approves }) => approves))("approvals in ai
     });
   });
 });
+
+describe.each(aiSdkVersions.filter(({ packageName }) => packageName === "ai"))("steering in ai $title", (version) => {
+  const { scene, open: openPage } = useAiSdk(version);
+
+  scene("what the user said while an earlier server wrote a reply is said between its steps", async () => {
+    await using at = await site([[text("Yes.")]], { history: "client" });
+    const said = (words: string) => ({ type: "text", text: words });
+    const steered = { type: "steering-message", id: "s1", parts: [said("In Oslo.")] };
+    const messages = [
+      { id: "u1", role: "user", parts: [said("Weather?")] },
+      {
+        id: "a1",
+        role: "assistant",
+        parts: [{ type: "step-start" }, said("I look."), steered, { type: "step-start" }, said("Cold.")],
+      },
+    ];
+    const page = await openPage({ url: at.url, messages });
+    const view = await page.call("sendMessage", { text: "Sure?" });
+    expect([view.error, textOf(view.messages.at(-1))]).toEqual([undefined, "Yes."]);
+    expect(at.asked()).toEqual([
+      "user: Weather?",
+      "assistant: I look.",
+      "user: In Oslo.",
+      "assistant: Cold.",
+      "user: Sure?",
+    ]);
+  });
+});

@@ -43,19 +43,28 @@ export interface ReceivedCall {
 /** @throws {Refusal} 400 when the value is not an array of messages */
 export function receivedMessages(value: unknown): readonly ReceivedMessage[] {
   if (!Array.isArray(value)) throw badRequest("The body must hold `messages`, or `message`.");
-  return value.map((item: unknown, index) => receivedMessage(item, `Message ${index}`));
+  return value.flatMap((item: unknown, index) => receivedMessage(item, `Message ${index}`));
 }
 
-function receivedMessage(value: unknown, name: string): ReceivedMessage {
+function receivedMessage(value: unknown, name: string): readonly ReceivedMessage[] {
   if (!isJsonObject(value)) throw badRequest(`${name} must be an object.`);
   const { id, role, parts, content } = value;
   const given = parts ?? (typeof content === "string" ? [{ type: "text", text: content }] : undefined);
   if (!Array.isArray(given)) throw badRequest(`${name} must have an array of \`parts\`.`);
-  return {
-    id: typeof id === "string" && id !== "" ? id : undefined,
-    role,
-    parts: given.flatMap((part: unknown) => (isJsonObject(part) ? receivedPart(part) : [])),
-  };
+  return inTurn({ id: typeof id === "string" && id !== "" ? id : undefined, role }, given.filter(isJsonObject));
+}
+
+/** In version 7, what the user said while a reply was written is a part of that reply. */
+function inTurn(message: Omit<ReceivedMessage, "parts">, parts: readonly JsonObject[]): readonly ReceivedMessage[] {
+  const at = parts.findIndex(({ type }) => type === "steering-message");
+  const inner = parts[at]?.parts;
+  if (message.role !== "assistant" || !Array.isArray(inner))
+    return [{ ...message, parts: parts.flatMap(receivedPart) }];
+  return [
+    { ...message, parts: parts.slice(0, at).flatMap(receivedPart) },
+    { id: undefined, role: "user", parts: inner.filter(isJsonObject).flatMap(receivedPart) },
+    ...inTurn(message, parts.slice(at + 1)),
+  ];
 }
 
 function receivedPart(part: JsonObject): readonly ReceivedPart[] {
