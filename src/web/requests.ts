@@ -47,7 +47,7 @@ export function requestsTo(address: RelayAddress, extra?: Readonly<Record<string
         ...init,
         ...(init.body && { method: "POST" }),
         ...(credentials && { credentials }),
-        headers: headersOf({ ...given, ...extra }, init.body, address.fetch ?? globalThis.location ?? target),
+        headers: headersOf({ ...given, ...extra }, init.body),
       });
     };
     const answer = async (): Promise<Response> => {
@@ -82,14 +82,8 @@ export async function stopRun(requests: Requests, chat: string, run: string | un
     .catch(() => undefined); // the run ends when its last viewer is gone for a while
 }
 
-/**
- * Returns the headers of a request.
- * @param target its address, where it must have a host; else what makes an address of it
- * @throws {SendError} kind `invalidRequest` for malformed headers, and for an address of a page where there is no page
- */
-function headersOf(given: Readonly<Record<string, string>>, body: unknown, target: unknown): Headers {
+function headersOf(given: Readonly<Record<string, string>>, body: unknown): Headers {
   return sendable(() => {
-    if (typeof target === "string") new URL(target);
     const headers = new Headers(given);
     if (body) headers.set("content-type", "application/json");
     return headers;
@@ -115,7 +109,7 @@ function sendable<Value>(make: () => Value): Value {
   try {
     return make();
   } catch (cause) {
-    const message = "The request cannot be sent. Give a valid `url`, headers of one line, and values of JSON.";
+    const message = "The request cannot be sent. Give headers of one line, and values that JSON has.";
     throw new SendError("invalidRequest", message, { cause });
   }
 }

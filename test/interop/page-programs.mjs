@@ -4,11 +4,14 @@
  */
 
 import { HttpAgent } from "@ag-ui/client";
+import { useChat } from "@ai-sdk/react";
 import Anthropic from "@anthropic-ai/sdk";
 import { ChatClient, fetchServerSentEvents } from "@tanstack/ai-client";
 import { AbstractChat, DefaultChatTransport } from "ai";
 import OpenAI6 from "openai";
 import OpenAI7 from "openai-7";
+import { createElement, StrictMode } from "react";
+import { createRoot } from "react-dom/client";
 
 const failure = (error) => {
   const { status, message, requestID } = error;
@@ -62,6 +65,19 @@ async function aiSdk({ url, questions }) {
   return { status: chat.status, error: chat.error?.message, texts };
 }
 
+/** A component that resumes when its page is shown again. What it shows is in `shown`, and `ask` sends a message. */
+function aiSdkReact({ url, question }) {
+  const transport = new DefaultChatTransport({ api: url });
+  const Chat = () => {
+    const { messages, status, error, sendMessage } = useChat({ id: "th", transport, resume: true });
+    const texts = messages.map(({ parts }) => parts.map(({ text = "" }) => text).join(""));
+    globalThis.shown = JSON.stringify({ status, error: error?.message, texts });
+    globalThis.ask = () => void sendMessage({ text: question });
+    return null;
+  };
+  createRoot(document.createElement("div")).render(createElement(StrictMode, null, createElement(Chat)));
+}
+
 async function agUi({ url, questions }) {
   const agent = new HttpAgent({ url, threadId: "th" });
   for (const [place, content] of questions.entries()) {
@@ -85,4 +101,12 @@ async function tanStack({ url, questions }) {
   return { status: client.getStatus(), errors, texts };
 }
 
-globalThis.programs = { openAi6: openAi(OpenAI6), openAi7: openAi(OpenAI7), anthropic, aiSdk, agUi, tanStack };
+globalThis.programs = {
+  openAi6: openAi(OpenAI6),
+  openAi7: openAi(OpenAI7),
+  anthropic,
+  aiSdk,
+  aiSdkReact,
+  agUi,
+  tanStack,
+};

@@ -15,7 +15,16 @@ import { gatewaySite, KEY, testGateway } from "../support/gateway.ts";
 import { type RelaySite, relaySite } from "../support/relay-site.ts";
 
 const PROGRAMS = fileURLToPath(new URL("page-programs.mjs", import.meta.url));
-const PACKAGES = ["@ag-ui/client", "@anthropic-ai/sdk", "@tanstack/ai-client", "ai", "openai", "openai-7"];
+const PACKAGES = [
+  "@ag-ui/client",
+  "@ai-sdk/react",
+  "@anthropic-ai/sdk",
+  "@tanstack/ai-client",
+  "ai",
+  "openai",
+  "openai-7",
+  "react-dom",
+];
 const isInstalled = PACKAGES.every((name) => existsSync(new URL(`node_modules/${name}`, import.meta.url)));
 const missing = isInstalled ? noBrowser : "the libraries are not installed: npm ci --prefix test/interop";
 
@@ -31,7 +40,12 @@ describe.skipIf(missing)(`a page of another origin${missing === undefined ? "" :
   let page: Page;
 
   beforeAll(async () => {
-    const build = await rolldown({ input: PROGRAMS, platform: "browser", logLevel: "silent" });
+    const build = await rolldown({
+      input: PROGRAMS,
+      platform: "browser",
+      logLevel: "silent",
+      transform: { define: { "process.env.NODE_ENV": '"production"' } },
+    });
     const { output } = await build.generate({ format: "iife", codeSplitting: false });
     await build.close();
     await new Promise<void>((resolve) => site.listen(0, "127.0.0.1", resolve));
@@ -86,6 +100,28 @@ describe.skipIf(missing)(`a page of another origin${missing === undefined ? "" :
   test("a chat of the AI SDK shows its replies, and the last one again", async () => {
     await using at = await relayOf(aiSdk);
     expect(await run("aiSdk", { url: at.url, questions })).toEqual({ status: "ready", error: undefined, texts });
+  });
+
+  test("a chat of @ai-sdk/react whose connection broke shows the whole reply, once, when its page is shown again", async () => {
+    const gate = new Gate();
+    await using at = await relayOf(aiSdk, [{ steps: [{ text: "Hello " }, { pause: gate }, { text: "Ada" }] }]);
+    await using proxy = await breakingProxy(at.port, () => undefined);
+    const shows = (part: string) => page.waitForFunction(`globalThis.shown?.includes(${JSON.stringify(part)})`);
+    const asked = page.waitForResponse(/\/th\/stream$/);
+    await run("aiSdkReact", { url: `http://127.0.0.1:${proxy.port}/chat`, question: "Hi" });
+    expect((await asked).status(), "nothing to resume").toBe(204);
+    await shows('"ready"');
+    await page.evaluate("ask()");
+    await shows("Hello ");
+    proxy.breakAll();
+    await shows('"error"');
+    gate.open();
+    await page.evaluate('document.dispatchEvent(new Event("visibilitychange"))');
+    await shows("Ada");
+    await shows('"ready"');
+    const shown = JSON.parse(String(await page.evaluate("shown"))) as object;
+    expect(shown).toEqual({ status: "ready", texts: ["Hi", "Hello Ada"] });
+    expect(at.provider.calls).toHaveLength(1);
   });
 
   test("an agent of AG-UI shows its replies", async () => {

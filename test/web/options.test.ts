@@ -2,10 +2,8 @@
 
 import { describe, expect, test } from "vitest";
 import {
-  type Chats,
   type ChatsOptions,
   createChats,
-  type RelayClient,
   type RelayClientOptions,
   relayClient,
   type TypedClient,
@@ -44,15 +42,6 @@ describe.each<[string, (options: never) => TypedClient | object, object]>([
     for (const options of [undefined, null, {}, { url: "" }]) {
       expect(() => make(options as never)).toThrow("The option `url` is missing");
     }
-  });
-
-  test("an address without a host is refused at once on a server, where no page completes it", async () => {
-    const made = make({ url: "/api/chat" } as never) as Partial<RelayClient & Chats>;
-    const asked = made.list?.() ?? made.sendMessage?.([{ role: "user", content: "Hi" }]);
-    await expect(asked).rejects.toMatchObject({
-      kind: "invalidRequest",
-      message: expect.stringContaining("Give a valid `url`"),
-    });
   });
 
   test("all options that there are are taken", () => {

@@ -9,7 +9,7 @@ const HEADERS = ["authorization", "x-api-key", "api-key"] as const;
  * Returns a function for the option `authorize` that admits requests with a key, in `Authorization: Bearer`,
  * `x-api-key` or `api-key`. The comparison takes the same time however much of a key is right.
  * @param keys one key, whose user is `"key"`, or the key of each user
- * @throws {TypeError} when a key is missing or empty
+ * @throws {TypeError} when a key is empty
  *
  * @example
  * ```ts
@@ -20,7 +20,7 @@ const HEADERS = ["authorization", "x-api-key", "api-key"] as const;
  * ```
  */
 export function bearerKey(keys: string | Readonly<Record<string, string>>): Authorize {
-  const users = Object.entries(typeof keys === "string" ? { key: keys } : (keys ?? {}));
+  const users = Object.entries(typeof keys === "string" ? { key: keys } : keys);
   if (users.length === 0 || users.some(([user, key]) => user === "" || typeof key !== "string" || key === "")) {
     throw new TypeError("`bearerKey` needs a key that is a non-empty string, or an object of users and their keys.");
   }

@@ -36,7 +36,6 @@ export type NodeHandler = (request: NodeRequest, response: NodeResponse, next?: 
  *
  * A viewer that leaves aborts `request.signal` and cancels the body. A body that a middleware such as `express.json()`
  * has parsed is passed on. Each piece is written as it comes; a slow connection is read from slowly.
- * @throws {TypeError} when `handle` is not a function
  *
  * @example
  * ```ts
@@ -47,7 +46,6 @@ export type NodeHandler = (request: NodeRequest, response: NodeResponse, next?: 
  * ```
  */
 export function toNode(handle: (request: Request) => Promise<Response>): NodeHandler {
-  if (typeof handle !== "function") throw new TypeError("`toNode` needs a function, such as `relay.handle`.");
   // A relay and a gateway answer without the objects of web standards: they cost more time than all the rest.
   const answering = answeringOf(handle) ?? ((asked: Asked): Promise<Answer> => handle(asked.web()));
   return (request, response, next) => {
