@@ -267,7 +267,10 @@ describe.skipIf(agUiMissing !== undefined)("a page of TanStack AI that is loaded
     expect([...first.seen.errors, ...second.seen.errors, ...third.seen.errors]).toEqual([]);
   });
 
-  test("comes back to the run that it has stored itself", async () => {
+  test.each([
+    ["the question", 1],
+    ["half the reply", 2],
+  ])("comes back to the run that it has stored itself, with %s", async (_name, stored) => {
     const gate = new Gate();
     await using site = await agUiSite([{ steps: [{ text: "Half, " }, { pause: gate }, { text: "whole." }] }]);
     const first = await tanStackChat({ url: site.url, chat: { threadId: "th" } });
@@ -278,7 +281,7 @@ describe.skipIf(agUiMissing !== undefined)("a page of TanStack AI that is loaded
       url: site.url,
       chat: {
         threadId: "th",
-        initialMessages: first.client.getMessages().slice(0, 1),
+        initialMessages: first.client.getMessages().slice(0, stored),
         initialResumeSnapshot: { resumeState: { threadId: "th", runId } },
       },
     });
