@@ -51,12 +51,19 @@ const VIEWER = "src/web/index.ts";
  */
 const FIRST = ["./dist/web/index.js", "./dist/runtime/browser.js"];
 
+/** The files that package.json names and that have no source of their own: shared ones, and Node's, made from the others. */
+const MADE = /^[.]\/dist\/(?:node|shared)\//;
+
+/** A line that imports the core. Node has a core of its own, so other files name it, and package.json says which it is. */
+const IMPORTS_CORE = /^((?:import|export)\b.*")[./]+\/(?:shared\/)?core\.js";$/gm;
+
 /**
  * Bundles the entries of `manifest` (a parsed package.json) from `root`/src into `folder`. Returns the files that are in
  * it, those of packages included.
  */
 export async function bundle(root, folder, manifest) {
-  const entries = [...new Set([...FIRST, ...filesNamed(manifest, ".js")])].map((file) => [
+  const files = filesNamed(manifest, ".js").filter((file) => !MADE.test(file));
+  const entries = [...new Set([...FIRST, ...files])].map((file) => [
     file.slice("./dist/".length, -".js".length),
     join(root, file.replace("./dist/", "src/").replace(/\.js$/, ".ts")),
   ]);
@@ -79,7 +86,7 @@ export async function bundle(root, folder, manifest) {
         generateBundle(_options, files) {
           dropFacades(files);
           for (const file of Object.values(files))
-            if (file.type === "chunk") file.code = inAscii(unindented(file.code));
+            if (file.type === "chunk") file.code = inAscii(unindented(file.code)).replace(IMPORTS_CORE, '$1#core";');
         },
       },
     ],
@@ -110,7 +117,43 @@ export async function bundle(root, folder, manifest) {
     comments: { legal: false, jsdoc: false, annotation: true },
   });
   await build.close();
+  await joinForNode(folder);
   return output.flatMap(({ moduleIds = [] }) => moduleIds);
+}
+
+/**
+ * Makes Node's own files: the package's first entry, and the core with the parts of the runtime in it. To look up what
+ * `#runtime` is takes Node longer than to read a file, so nothing that a first request waits for is imported by such a name.
+ */
+async function joinForNode(folder) {
+  const joined = { "#core": join(folder, "shared", "core.js"), "#runtime": join(folder, "runtime", "node.js") };
+  const build = await rolldown({
+    cwd: folder, // or the files would name the folder that they are built in
+    input: { index: "./index.js", core: "./shared/core.js" },
+    platform: "neutral",
+    preserveEntrySignatures: "allow-extension",
+    tsconfig: false,
+    plugins: [
+      {
+        name: "node",
+        // All other files are those of every runtime.
+        resolveId: (id, importer) =>
+          joined[id] ?? (importer && id.startsWith(".") ? { id: `../shared/${basename(id)}`, external: true } : null),
+        generateBundle(_options, files) {
+          for (const file of Object.values(files)) file.code = inAscii(unindented(file.code));
+        },
+      },
+    ],
+  });
+  await build.write({
+    dir: join(folder, "node"),
+    format: "esm",
+    entryFileNames: "[name].js",
+    chunkFileNames: "[name].js",
+    minifyInternalExports: false,
+    comments: { legal: false, jsdoc: false, annotation: true },
+  });
+  await build.close();
 }
 
 /** Leads every `import()` of a file that only passes on the exports of another to that other: one file less to read. */

@@ -1,0 +1,105 @@
+/** Node has a core of its own in the package. No program may get two: what one knows, the other would not. */
+
+import { execFile } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { rolldown } from "rolldown";
+import { describe, expect, test } from "vitest";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const DIST = join(ROOT, "dist");
+
+interface Manifest {
+  readonly exports: Readonly<Record<string, unknown>>;
+  readonly imports: Readonly<Record<string, Readonly<Record<string, string>>>>;
+}
+const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as Manifest;
+
+/** Every entry of the package by its public name, without the one that needs React. */
+const ENTRIES = Object.keys(manifest.exports)
+  .filter((entry) => !/json$|react$/.test(entry))
+  .map((entry) => entry.replace(".", "cloudllm"));
+
+describe("in package.json", () => {
+  const { types: _, ...entry } = manifest.exports["."] as Record<string, string>;
+  const conditional = { ...manifest.imports, cloudllm: entry };
+
+  test("the entry, the core and the runtime are chosen by the same conditions in the same order", () => {
+    for (const [name, choice] of Object.entries(conditional))
+      expect(Object.keys(choice), name).toEqual(Object.keys(manifest.imports["#runtime"] ?? {}));
+  });
+
+  test("only Node gets the files of Node", () => {
+    const chosen = Object.values(conditional).flatMap((choice) => Object.entries(choice));
+    for (const [condition, file] of chosen)
+      expect(/[/]node[/.]/.test(file), `${condition}: ${file}`).toBe(condition === "node");
+  });
+});
+
+describe.skipIf(!existsSync(join(DIST, "index.js")))("in the built package", () => {
+  test("no file but the entry for Node imports a core by its path", () => {
+    const importing = readdirSync(DIST, { recursive: true, encoding: "utf8" })
+      .filter((file) => file.endsWith(".js") && !file.startsWith("page"))
+      .filter((file) => /["/]core\.js"/.test(readFileSync(join(DIST, file), "utf8")));
+    expect(importing).toEqual([join("node", "index.js")]);
+  });
+
+  /** The cores that a program of Node's reads which imports these, under these conditions. */
+  async function coresReadFor(imported: readonly string[], condition?: string): Promise<readonly string[]> {
+    const folder = mkdtempSync(join(tmpdir(), "cloudllm-cores-"));
+    try {
+      const program = imported.map((name) => `await import(${JSON.stringify(name)});`).join("\n");
+      const args = [...(condition ? [`--conditions=${condition}`] : []), "--input-type=module", "--eval", program];
+      const env = { ...process.env, NODE_V8_COVERAGE: folder };
+      await promisify(execFile)(process.execPath, args, { cwd: ROOT, env });
+      const read = readdirSync(folder).flatMap((file) => {
+        const { result } = JSON.parse(readFileSync(join(folder, file), "utf8")) as { result: { url: string }[] };
+        return result.map(({ url }) => /[/]dist[/](.+[/]core\.js)$/.exec(url)?.[1] ?? "");
+      });
+      return read.filter((file) => file !== "");
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }
+
+  const shared = readdirSync(join(DIST, "shared")).filter((file) => file !== "core.js");
+
+  test("every entry and every file that is loaded later has one core on Node", async () => {
+    const later = shared.map((file) => join(DIST, "shared", file)).filter((file) => !/static|serve\.js/.test(file));
+    expect(await coresReadFor([...ENTRIES, join(DIST, "index.js"), ...later])).toEqual(["node/core.js"]);
+    expect(ENTRIES.length).toBeGreaterThan(10);
+  });
+
+  test.each(["bun", "deno", "browser"])("every entry has one core under the condition %s", async (condition) => {
+    expect(await coresReadFor([...ENTRIES, join(DIST, "index.js")], condition)).toEqual(["shared/core.js"]);
+  });
+
+  test.each(["node", "browser"])("a bundler gives a program one core under the condition %s", async (condition) => {
+    const build = await rolldown({
+      cwd: ROOT,
+      input: "program",
+      platform: "neutral",
+      external: [/^node:/],
+      logLevel: "silent",
+      resolve: { conditionNames: [condition, "import", "default"] },
+      plugins: [
+        {
+          name: "program",
+          resolveId: (id) => (id === "program" ? id : undefined),
+          load: (id) =>
+            id === "program"
+              ? ENTRIES.map((name, at) => `import * as e${at} from "${name}"; globalThis[${at}] = e${at};`).join("\n")
+              : undefined,
+        },
+      ],
+    });
+    const { output } = await build.generate({ format: "esm" });
+    await build.close();
+    const code = output.map((file) => (file.type === "chunk" ? file.code : "")).join("\n");
+    for (const name of ["SendError", "LLMSession", "ProviderClient"])
+      expect(code.match(new RegExp(`\\b${name}(?:\\$\\d+)? = class\\b`, "g")), name).toHaveLength(1);
+  });
+});
