@@ -42,7 +42,7 @@ const TOLERANCE_MS = 1;
  * `relayClient`. Resolves and rejects as the call does; a stream comes back as it is. No signal is sent while the
  * consumer is busy, and none after the end. Errors of `report` have no effect. Its timer does not keep the process
  * alive.
- * @throws {TypeError} when `everyMs` is not a number above 0
+ * @throws {TypeError} when `call` is not a function, or `everyMs` is not a number above 0
  *
  * @example
  * ```ts
@@ -61,6 +61,8 @@ export async function reportWaiting<Reply>(
   report: (waiting: Waiting) => void,
   { everyMs = EVERY_MS, now = systemClock() }: ReportWaitingOptions = {},
 ): Promise<Reply> {
+  if (typeof call !== "function")
+    throw new TypeError("`call` must be a function, such as `() => client.sendMessageStream(…)`.");
   if (!(typeof everyMs === "number" && everyMs > 0))
     throw new TypeError(`\`everyMs\` must be a number above 0. Received ${String(everyMs)}.`);
   const startedAt = now();

@@ -12,7 +12,7 @@ import type { Clock } from "../platform/clock.ts";
 import { lacksSchemaEngine, schemaEngine } from "../schema/load-engine.ts";
 import { clientOf, openStream } from "../stream/open-stream.ts";
 import { validatingSource } from "../stream/validating-source.ts";
-import { estimateTokens } from "../tokens/estimate.ts";
+import { estimateInputTokens } from "../tokens/estimate.ts";
 import { checkScript, checkScripts } from "./check-script.ts";
 import { realSleep, type Sleep } from "./pause.ts";
 import type { ReplyScript } from "./script.ts";
@@ -121,7 +121,7 @@ export function scriptedClient(
       const script = scriptFor(call);
       const { signal, timeouts } = options;
       const limits = limitsOf(streamed ? "streamed" : "nonStreamed", timeouts);
-      const estimateInput = () => estimateTokens(JSON.stringify(messages));
+      const estimateInput = () => estimateInputTokens(messages);
       const context = { provider, model, id, limits, signal, sleep, now, startedAt, estimateInput };
       const source = new ScriptedSource({ ...context, script, onChunk: call.count, onClose: call.close });
       return await openStream<Output>(validatingSource(source, options), { now, startedAt });

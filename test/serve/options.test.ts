@@ -1,6 +1,9 @@
 /** The options of `cloudllm serve`, and those that it refuses. */
 
-import { describe, expect, test } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
 import { commandOf } from "../../src/cli/arguments.ts";
 import { type ServeSettings, tokenOf } from "../../src/cli/serve/settings.ts";
 import { command } from "../cli/command.ts";
@@ -98,10 +101,20 @@ describe("an address that other machines reach", () => {
   });
 });
 
+const folder = mkdtempSync(join(tmpdir(), "cloudllm-tools-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function toolModule(): string {
+  const path = join(folder, "tools.mjs");
+  writeFileSync(path, `export const weather = { name: "weather", parameters: { type: "object" }, run: () => "Rain" };`);
+  return path;
+}
+
 describe("what cannot be opened is said before the server listens", () => {
   test.each([
     ["a missing module of tools", ["--tools", "missing.mjs"], "--tools missing.mjs cannot be loaded"],
     ["a module without tools", ["--tools", "package.json"], "--tools package.json"],
+    ["tools for the toy model, which would refuse every message", ["--tools", toolModule()], "takes no tools"],
     ["an address without a server", ["--host", "203.0.113.1", "--token", TOKEN], "is not an address of this machine"],
   ])("%s", async (_name, args, message) => {
     const { stdout, stderr, code } = await command(["serve", "--provider", "embedded", "--port", "0", ...args]);

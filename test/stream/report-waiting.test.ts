@@ -185,6 +185,11 @@ test.each([
   expect(report).toHaveBeenCalledTimes(2);
 });
 
+test("a call that has begun already is refused with the form of one that has not", async () => {
+  const begun = Promise.resolve("reply");
+  await expect(reportWaiting(begun as never, () => undefined)).rejects.toThrow("() => client.sendMessageStream");
+});
+
 test.each([0, -1, Number.NaN, "10"])("an interval of %s is refused before the call", async (everyMs) => {
   const call = vi.fn();
   await expect(reportWaiting(call, () => undefined, { everyMs: everyMs as number })).rejects.toThrow(/`everyMs`/);

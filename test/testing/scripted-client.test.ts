@@ -24,6 +24,13 @@ describe("a scripted client", () => {
     expect((await echo.sendMessage(QUESTION)).content).toBe("sendMessage: Tell me.");
   });
 
+  test("estimates a conversation by its texts, and not by what its replies say about themselves", async () => {
+    const client = scriptedClient([{ text: "Hello" }, { text: "Bye" }]);
+    const reply = await client.sendMessage(QUESTION);
+    const { estimatedUsage } = await client.sendMessage([...QUESTION, reply, { role: "user", content: "And?" }]);
+    expect(estimatedUsage?.inputTokens).toBeLessThan(30);
+  });
+
   test("says which call has no script", async () => {
     const client = scriptedClient([{ text: "only" }]);
     await client.sendMessage(QUESTION);

@@ -3,8 +3,9 @@
 import type { ClientWrapper, SessionStore, Tool } from "../../index.ts";
 import type { ReplyLog } from "../../server/index.ts";
 import { budgetOf } from "../budget.ts";
+import { CommandError } from "../command-error.ts";
 import { quoted } from "../one-line.ts";
-import type { Settings } from "../settings.ts";
+import { BUILT_IN, type Settings } from "../settings.ts";
 import { failureLineOf } from "../status-line.ts";
 import type { Terminal } from "../terminal.ts";
 import { VERSION } from "../version.ts";
@@ -37,6 +38,10 @@ export async function serve(
   const token = tokenOf(serving, env);
   const page = await readPage();
   const tools = serving.tools === undefined ? [] : await toolsIn(serving.tools);
+  const hasToy = [choices.first, ...choices.others].some(({ client }) => client.provider === BUILT_IN);
+  if (hasToy && tools.length > 0) {
+    throw new CommandError("The built-in toy model takes no tools. Leave out --tools, or choose another model.", 1);
+  }
   const store = await openStore(serving.store, env);
   try {
     const log = await openLog(serving.log);
