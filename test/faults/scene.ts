@@ -1,5 +1,6 @@
 /** One fault on its stage: a server that misbehaves, the client of one wire format over one transport, and what it makes of it. */
 
+import type { Socket } from "node:net";
 import {
   type AssistantMessage,
   type ClientOptions,
@@ -26,6 +27,9 @@ import type { Counts, Reason, Speaker } from "./speakers/speaker.ts";
 export const QUESTION = [{ role: "user", content: "hi" }] as const;
 export const KEY = "sk-secret-0123456789abcdef";
 export const COUNTS: Counts = { input: 11, output: 7 };
+
+/** Only a case that fails waits for so long: what is due comes late on a busy machine. In milliseconds. */
+export const PATIENCE = 90_000;
 
 /** An address at which nobody listens. */
 const LOCAL = "http://localhost:1";
@@ -87,6 +91,24 @@ export class Scene {
     return outcomeOf((await this.stage(answer, options)).client);
   }
 
+  /**
+   * The reply that begins with these bytes, and what happens to its connection once the caller has them: a busy client
+   * would read them late, and lose what the kernel holds when the connection is reset.
+   */
+  async replyThen(
+    begin: string,
+    text: string,
+    then: (socket: Socket) => void,
+    options: Options = {},
+  ): Promise<{ outcome: Outcome; server: RawServer }> {
+    const { server, client } = await this.stage(({ socket }) => void socket.write(begin), options);
+    const outcome = await outcomeOf(client, {}, (shown) => {
+      const socket = server.requests.at(-1)?.socket;
+      if (shown === text && socket) then(socket);
+    });
+    return { outcome, server };
+  }
+
   /** The reply whose body comes in these packets, which are too many for the kernel: they pass in this process. */
   async replyInPackets(pieces: readonly Uint8Array[]): Promise<Outcome> {
     if (this.transport === "fetch") {
@@ -115,12 +137,12 @@ export class Scene {
   async close(): Promise<void> {
     for (const server of this.#servers) {
       if (!this.#leaves) {
-        await within(6_000, "every socket closes", server.goodbye()).catch(() => undefined);
+        await within(PATIENCE, "every socket closes", server.goodbye()).catch(() => undefined);
         expect(server.openSockets(), `open of ${server.connections()} sockets`).toBe(0);
       }
       await server[Symbol.asyncDispose]();
     }
-    for (const agent of this.#agents) await within(6_000, "every connection closes", agent.goodbye());
+    for (const agent of this.#agents) await within(PATIENCE, "every connection closes", agent.goodbye());
   }
 }
 
@@ -142,14 +164,18 @@ export function headWith(headers: Readonly<Record<string, string>>): string {
 }
 
 /** Reads a reply to its end, one way or the other; only a `SendError` is an end. */
-export async function outcomeOf(client: ClientWrapper, options: SendOptions = {}): Promise<Outcome> {
+export async function outcomeOf(
+  client: ClientWrapper,
+  options: SendOptions = {},
+  onText?: (text: string) => unknown,
+): Promise<Outcome> {
   let opened: MessageStream;
   try {
     opened = await client.sendMessageStream(QUESTION, options);
   } catch (error) {
     return { text: "", error: sendErrorOf(error) };
   }
-  return readAll(opened);
+  return readAll(opened, onText);
 }
 
 export async function readAll(

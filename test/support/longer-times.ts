@@ -1,7 +1,7 @@
 /** Checks of real time, which a busy machine fails although nothing is wrong. */
 
-/** Resolves when the check passes; makes it again with four and sixteen times the times where it fails. */
-export async function withLongerTimes(check: (times: number) => Promise<void>): Promise<void> {
+/** Resolves as the check does that passes; makes it again with four and sixteen times the times where it fails. */
+export async function withLongerTimes<T>(check: (times: number) => Promise<T>): Promise<T> {
   for (const times of [1, 4]) {
     try {
       return await check(times);
@@ -9,5 +9,5 @@ export async function withLongerTimes(check: (times: number) => Promise<void>): 
       // The last one tells.
     }
   }
-  await check(16);
+  return check(16);
 }

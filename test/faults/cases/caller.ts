@@ -4,10 +4,7 @@ import { expect } from "vitest";
 import { httpChunk, LAST_CHUNK, type RawServer, response, STREAM_HEAD } from "../../support/raw-server.ts";
 import type { Fault, Section } from "../fault.ts";
 import { measuredOf } from "../measured.ts";
-import { COUNTS, judged, outcomeOf, QUESTION, readAll, type Scene, sleep, within } from "../scene.ts";
-
-/** Only a test that fails waits for so long: a busy machine is late. */
-const SOON = 10_000;
+import { COUNTS, judged, outcomeOf, PATIENCE, QUESTION, readAll, type Scene, sleep, within } from "../scene.ts";
 
 function begun(scene: Scene): string {
   return STREAM_HEAD + httpChunk(scene.speaker.speech().text("a", "b").events.join("")).toString();
@@ -20,7 +17,7 @@ function good(scene: Scene): string {
 
 /** The client let go of the connection of its first request. */
 function released(server: RawServer): Promise<void> {
-  return within(SOON, "the socket closes", server.requests[0]?.closed ?? Promise.reject(new Error("no request")));
+  return within(PATIENCE, "the socket closes", server.requests[0]?.closed ?? Promise.reject(new Error("no request")));
 }
 
 const faults: readonly Fault[] = [
@@ -32,7 +29,7 @@ const faults: readonly Fault[] = [
       const reason = { why: "the user left" };
       const signal = AbortSignal.abort(reason);
       const error = await within(
-        SOON,
+        PATIENCE,
         "an error",
         client.sendMessageStream(QUESTION, { signal }).then(
           () => undefined,
@@ -57,14 +54,14 @@ const faults: readonly Fault[] = [
     async run(scene) {
       const early = new AbortController();
       const waiting = await scene.stage(() => early.abort());
-      const refused = await within(SOON, "an error", outcomeOf(waiting.client, { signal: early.signal }));
+      const refused = await within(PATIENCE, "an error", outcomeOf(waiting.client, { signal: early.signal }));
       judged(refused, { fails: "aborted" });
       await released(waiting.server);
       const abort = new AbortController();
       const { client, server } = await scene.stage(({ socket }) => void socket.write(begun(scene)));
       const opened = await client.sendMessageStream(QUESTION, { signal: abort.signal });
       const outcome = await within(
-        SOON,
+        PATIENCE,
         "an error",
         readAll(opened, (text) => text === "ab" && abort.abort()),
       );
@@ -116,7 +113,7 @@ const faults: readonly Fault[] = [
       const { client, server } = await scene.stage(({ socket }) => void socket.write(begun(scene)));
       const opened = await client.sendMessageStream(QUESTION);
       for await (const chunk of opened) if (chunk.content !== "") break;
-      const message = await within(SOON, "the message", opened.finalMessage());
+      const message = await within(PATIENCE, "the message", opened.finalMessage());
       expect(message).toMatchObject({ finishReason: "stopped", interrupted: true });
       expect("ab".startsWith(message.content)).toBe(true);
       await released(server);
@@ -199,7 +196,7 @@ const faults: readonly Fault[] = [
         },
         { retries: 2 },
       );
-      const said = judged(await within(SOON, "an error", outcomeOf(client, { signal: abort.signal })), {
+      const said = judged(await within(PATIENCE, "an error", outcomeOf(client, { signal: abort.signal })), {
         fails: "aborted",
       });
       expect(server.requests).toHaveLength(1);
@@ -215,7 +212,7 @@ const faults: readonly Fault[] = [
         socket.write(`HTTP/1.1 500 Oops\r\ntransfer-encoding: chunked\r\n\r\n${httpChunk('{"error":')}`);
         setTimeout(() => abort.abort(), 60);
       });
-      const { error } = await within(SOON, "an error", outcomeOf(client, { signal: abort.signal }));
+      const { error } = await within(PATIENCE, "an error", outcomeOf(client, { signal: abort.signal }));
       expect(error?.kind).toBe("aborted");
       await released(server);
       return "`aborted`";
@@ -242,7 +239,7 @@ const faults: readonly Fault[] = [
           if (way === "stop") await opened.stop();
           else if (way === "dispose") await opened[Symbol.asyncDispose]();
           else await chunks.return?.();
-          await within(SOON, `the loop ends after ${way}`, waiting);
+          await within(PATIENCE, `the loop ends after ${way}`, waiting);
         }
         await released(server);
         expect((await opened.finalMessage()).finishReason).toBe("stopped");
@@ -267,7 +264,7 @@ const faults: readonly Fault[] = [
       while (text === "") text += (await chunks.next()).value?.content ?? "";
       const bill = opened.stop({ drain: true });
       sendRest();
-      const message = await within(SOON, "the bill", bill);
+      const message = await within(PATIENCE, "the bill", bill);
       expect(message).toMatchObject({ content: "a", finishReason: "stopped" });
       expect(message.usage).toMatchObject({ inputTokens: COUNTS.input, outputTokens: COUNTS.output });
       return "`stopped`, exact usage";
@@ -290,7 +287,7 @@ const faults: readonly Fault[] = [
         // No more than half of them can be answered; those that are under way are aborted.
         if (++whole === 40) abort.abort();
       });
-      await within(10_000, "every call ends", Promise.all(calls));
+      await within(PATIENCE, "every call ends", Promise.all(calls));
       expect(whole).toBeGreaterThanOrEqual(40);
       return "full text or `aborted`";
     },

@@ -2,7 +2,7 @@
 
 import { expect } from "vitest";
 import { httpChunk, LAST_CHUNK, type RawRequest, response, STREAM_HEAD } from "../../support/raw-server.ts";
-import { COUNTS, judged, outcomeOf, refusalOf, type Scene, saidOf, stream, within } from "../scene.ts";
+import { COUNTS, judged, outcomeOf, PATIENCE, refusalOf, type Scene, saidOf, stream, within } from "../scene.ts";
 import type { Cloud } from "../speakers/clouds.ts";
 import { framed } from "../speakers/speaker.ts";
 import {
@@ -138,7 +138,10 @@ export const cloudFaults: readonly CloudFault[] = [
         retries: 0,
         timeouts: { headers: 100 },
       });
-      expect(await within(10_000, "a timeout", refusalOf(never))).toMatchObject({ kind: "timeout", phase: "headers" });
+      expect(await within(PATIENCE, "a timeout", refusalOf(never))).toMatchObject({
+        kind: "timeout",
+        phase: "headers",
+      });
       expect(server.connections()).toBe(0);
       return "`authentication` or `timeout` (headers), nothing sent";
     },

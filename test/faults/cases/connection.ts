@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { expect } from "vitest";
 import { httpChunk, LAST_CHUNK, type RawRequest, STREAM_HEAD } from "../../support/raw-server.ts";
 import type { Fault, Section } from "../fault.ts";
-import { COUNTS, judged, outcomeOf, refusalOf, type Scene, sleep, within } from "../scene.ts";
+import { COUNTS, judged, outcomeOf, PATIENCE, refusalOf, type Scene, sleep, within } from "../scene.ts";
 
 const WHOLE = { text: "ab", counts: COUNTS };
 
@@ -64,11 +64,8 @@ const faults: readonly Fault[] = [
       judged(await scene.reply(({ socket }) => void socket.resetAndDestroy()), { fails: "network" });
       const cut = await scene.reply(({ socket }) => void socket.end(`${begun(scene)}ff\r\nda`));
       judged(cut, { fails: "network", kept: "ab" });
-      const reset = await scene.reply(({ socket }) => {
-        socket.write(begun(scene));
-        setTimeout(() => socket.resetAndDestroy(), 40);
-      });
-      return judged(reset, { fails: "network", kept: "ab" });
+      const reset = await scene.replyThen(begun(scene), "ab", (socket) => socket.resetAndDestroy());
+      return judged(reset.outcome, { fails: "network", kept: "ab" });
     },
   },
   {
@@ -119,7 +116,7 @@ const faults: readonly Fault[] = [
         socket.allowHalfOpen = true;
         socket.end();
       });
-      return judged(await within(10_000, "an error", outcomeOf(client)), { fails: "network" });
+      return judged(await within(PATIENCE, "an error", outcomeOf(client)), { fails: "network" });
     },
   },
   {
@@ -183,7 +180,8 @@ const faults: readonly Fault[] = [
           void socket.write(index === 0 ? first : good(scene));
       // In the same packet, and while the connection is idle. (Once the next request is out, nobody could tell.)
       // A busy client reads it late: the next request waits until the client has closed the connection.
-      const closes = (first: RawRequest | undefined) => within(10_000, "the socket closes", first?.closed ?? sleep(0));
+      const closes = (first: RawRequest | undefined) =>
+        within(PATIENCE, "the socket closes", first?.closed ?? sleep(0));
       await twice(scene, told(good(scene) + poison), closes);
       await twice(scene, told(good(scene)), (first) => {
         first?.socket.write(poison);
@@ -209,10 +207,8 @@ const faults: readonly Fault[] = [
     id: "5.11",
     title: "a reset right after the terminal event",
     async run(scene) {
-      const outcome = await scene.reply(({ socket }) => {
-        socket.write(STREAM_HEAD + httpChunk(goodBody(scene)).toString());
-        setTimeout(() => socket.resetAndDestroy(), 40);
-      });
+      const body = STREAM_HEAD + httpChunk(goodBody(scene)).toString();
+      const { outcome } = await scene.replyThen(body, "ab", (socket) => socket.resetAndDestroy());
       return scene.speaker.hasTerminalEvent
         ? judged(outcome, WHOLE)
         : judged(outcome, { fails: "network", kept: "ab" });

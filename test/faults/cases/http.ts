@@ -1,9 +1,11 @@
 /** 3. HTTP. */
 
+import type { Socket } from "node:net";
 import { gzipSync } from "node:zlib";
 import type { SendErrorKind } from "cloudllm";
 import { expect } from "vitest";
 import { sendApart } from "../../support/local-connection.ts";
+import { withLongerTimes } from "../../support/longer-times.ts";
 import { httpChunk, LAST_CHUNK, type RawRequest, response, STREAM_HEAD } from "../../support/raw-server.ts";
 import type { Fault, Section } from "../fault.ts";
 import { measuredOf } from "../measured.ts";
@@ -57,11 +59,13 @@ async function refusedWith(
   status: number,
   says?: string,
 ): Promise<string> {
-  const { client } = await scene.stage(answer, { timeouts: { idle: 1_500, headers: 3_000 } });
-  const error = await refusalOf(client);
-  expect(error.status).toBe(status);
-  if (says !== undefined) expect(error.message).toContain(says);
-  return saidOf({ text: "", error });
+  return withLongerTimes(async (times) => {
+    const { client } = await scene.stage(answer, { timeouts: { idle: 1_500 * times, headers: 3_000 * times } });
+    const error = await refusalOf(client);
+    expect(error.status).toBe(status);
+    if (says !== undefined) expect(error.message).toContain(says);
+    return saidOf({ text: "", error });
+  });
 }
 
 const faults: readonly Fault[] = [
@@ -128,14 +132,10 @@ const faults: readonly Fault[] = [
     id: "3.5",
     title: "the connection breaks after text was delivered, retries on",
     async run(scene) {
-      const { client, server } = await scene.stage(
-        ({ socket }) => {
-          socket.write(STREAM_HEAD + httpChunk(scene.speaker.speech().text("a", "b").events.join("")).toString());
-          setTimeout(() => socket.resetAndDestroy(), 40);
-        },
-        { retries: 2 },
-      );
-      const said = judged(await outcomeOf(client), { fails: "network", kept: "ab" });
+      const begin = STREAM_HEAD + httpChunk(scene.speaker.speech().text("a", "b").events.join("")).toString();
+      const reset = (socket: Socket) => socket.resetAndDestroy();
+      const { outcome, server } = await scene.replyThen(begin, "ab", reset, { retries: 2 });
+      const said = judged(outcome, { fails: "network", kept: "ab" });
       expect(server.requests).toHaveLength(1);
       return said;
     },
@@ -312,13 +312,16 @@ const faults: readonly Fault[] = [
     async run(scene) {
       const head = "HTTP/1.1 503 Busy\r\ncontent-type: application/json\r\ncontent-length: 999\r\n\r\n";
       await refusedWith(scene, ({ socket }) => void socket.end(`${head}{"error":{"message":"${WHY}`), 503, WHY);
-      return refusedWith(
-        scene,
-        ({ socket }) => {
-          socket.write(`${head}{"error":{"mess`);
-          setTimeout(() => socket.resetAndDestroy(), 40);
-        },
-        503,
+      // A busy client reads the head late, and it is lost with the connection.
+      return withLongerTimes((times) =>
+        refusedWith(
+          scene,
+          ({ socket }) => {
+            socket.write(`${head}{"error":{"mess`);
+            setTimeout(() => socket.resetAndDestroy(), 40 * times);
+          },
+          503,
+        ),
       );
     },
   },
@@ -373,11 +376,7 @@ const faults: readonly Fault[] = [
     async run(scene) {
       const begin = STREAM_HEAD + httpChunk(scene.speaker.speech().text("a", "b").events.join("")).toString();
       for (const broken of ["xyz\r\n", "5\r\ntoo long\r\n"]) {
-        const outcome = await scene.reply(({ socket }) => {
-          socket.write(begin);
-          setTimeout(() => socket.write(broken), 20);
-        });
-        // Node hands over what it read before it noticed.
+        const { outcome } = await scene.replyThen(begin, "ab", (socket) => void socket.write(broken));
         expect(outcome.error?.kind).toBe("network");
         expect(outcome.text).toBe("ab");
       }

@@ -108,14 +108,17 @@ export function inHalves(
   };
 }
 
+/** The limits of a browser: what is due comes late on a busy machine, and a relay answers after five seconds at the latest. */
+const LIMITS = { reconnectForMs: 20_000, timeouts: { headers: 60_000 } };
+
 /** A browser that reads a reply by the library's own client. */
 export function reply({ url }: Site): Promise<Outcome> {
-  return outcomeOf(relayClient({ url, reconnectForMs: 2_000, timeouts: { headers: 5_000 } }));
+  return outcomeOf(relayClient({ url, ...LIMITS }));
 }
 
 /** The same, and calls back when it has shown a text. */
 export async function replyAfter({ url }: Site, text: string, then: () => unknown): Promise<Outcome> {
-  const client = relayClient({ url, reconnectForMs: 2_000, timeouts: { headers: 5_000 } });
+  const client = relayClient({ url, ...LIMITS });
   const stream = await client.sendMessageStream(QUESTION);
   return readAll(stream, (shown) => {
     if (shown === text) then();
@@ -182,7 +185,7 @@ export async function broken(scene: Scene, how: Break): Promise<string> {
     await using proxy = await breakingProxy(site.port, (connection) =>
       connection > 2 ? undefined : { afterBytes: 600 + 41 * connection, how },
     );
-    const client = relayClient({ url: `http://127.0.0.1:${proxy.port}/chat`, timeouts: { headers: 5_000 } });
+    const client = relayClient({ url: `http://127.0.0.1:${proxy.port}/chat`, ...LIMITS });
     const outcome = await readAll(await client.sendMessageStream(QUESTION), () => model.goOn());
     const said = judged(outcome, COMPLETE);
     expect(outcome.message?.metrics.reconnects).toBeGreaterThan(0);

@@ -4,7 +4,7 @@ import { LLMSession, SendError } from "cloudllm";
 import { expect } from "vitest";
 import { httpChunk, LAST_CHUNK, type RawRequest, STREAM_HEAD } from "../../support/raw-server.ts";
 import type { Fault, Section } from "../fault.ts";
-import { COUNTS, readAll, type Scene, within } from "../scene.ts";
+import { COUNTS, PATIENCE, readAll, type Scene, within } from "../scene.ts";
 
 function answer(scene: Scene, text: string): string {
   const { events } = scene.speaker.speech().text(text).finish("stop", COUNTS);
@@ -53,20 +53,20 @@ const faults: readonly Fault[] = [
     async run(scene) {
       const abort = new AbortController();
       const { client, server } = await scene.stage(({ socket }, index) => {
-        if (index === 0) {
-          socket.write(begun(scene, "half an ", "answer"));
-          setTimeout(() => socket.resetAndDestroy(), 40);
-        } else if (index === 1) socket.write(begun(scene, "a piece"));
+        if (index === 0) socket.write(begun(scene, "half an ", "answer"));
+        else if (index === 1) socket.write(begun(scene, "a piece"));
         else if (index === 2) socket.resetAndDestroy();
         else if (index === 3) socket.write(begun(scene) + LAST_CHUNK);
         else socket.write(answer(scene, "whole"));
       });
       const session = new LLMSession({ client });
-      const failed = await readAll(await session.sendMessageStream("question 0"));
+      const failed = await readAll(await session.sendMessageStream("question 0"), (text) => {
+        if (text === "half an answer") server.requests[0]?.socket.resetAndDestroy();
+      });
       expect(failed.error?.kind).toBe("network");
       const opened = await session.sendMessageStream("question 1", { signal: abort.signal });
       const aborted = await within(
-        10_000,
+        PATIENCE,
         "an end",
         readAll(opened, () => abort.abort()),
       );

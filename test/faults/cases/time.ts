@@ -1,30 +1,35 @@
 /** 4. Time. */
 
 import { expect } from "vitest";
+import { withLongerTimes } from "../../support/longer-times.ts";
 import { httpChunk, LAST_CHUNK, type RawRequest, response, STREAM_HEAD } from "../../support/raw-server.ts";
 import type { Fault, Section } from "../fault.ts";
-import { COUNTS, judged, type Options, outcomeOf, type Scene, saidOf, sleep, within } from "../scene.ts";
+import { COUNTS, judged, type Options, outcomeOf, PATIENCE, type Scene, saidOf, sleep, within } from "../scene.ts";
 
 const LIMIT = 250;
-/** What a busy machine may add: only a test that fails waits for so long. */
-const SLACK = 10_000;
 
-/** The call fails with `timeout` in this phase, in time, and lets its socket go. */
-async function timesOut(
+/**
+ * The call fails with `timeout` in this phase, in time, and lets its socket go. What comes before must come within the
+ * limits: they are longer where it does not.
+ */
+function timesOut(
   scene: Scene,
   phase: string,
-  timeouts: Options["timeouts"],
+  timeouts: NonNullable<Options["timeouts"]>,
   answer: (request: RawRequest) => void,
   kept = "",
 ): Promise<string> {
-  const { client, server } = await scene.stage(answer, { timeouts });
-  const start = performance.now();
-  const outcome = await within(LIMIT + SLACK + 500, "a timeout", outcomeOf(client));
-  expect(performance.now() - start).toBeGreaterThan(LIMIT * 0.8); // the clock may have started at the last chunk
-  const said = judged(outcome, { fails: "timeout", kept });
-  expect(outcome.error).toMatchObject({ phase, retryable: true });
-  await within(SLACK, "the socket closes", server.requests[0]?.closed ?? Promise.resolve());
-  return said;
+  return withLongerTimes(async (times) => {
+    const longer = Object.fromEntries(Object.entries(timeouts).map(([name, ms]) => [name, Number(ms) * times]));
+    const { client, server } = await scene.stage(answer, { timeouts: longer });
+    const start = performance.now();
+    const outcome = await within(PATIENCE, "a timeout", outcomeOf(client));
+    expect(performance.now() - start).toBeGreaterThan(LIMIT * times * 0.8); // the clock may have started at the last chunk
+    const said = judged(outcome, { fails: "timeout", kept });
+    expect(outcome.error).toMatchObject({ phase, retryable: true });
+    await within(PATIENCE, "the socket closes", server.requests[0]?.closed ?? Promise.resolve());
+    return said;
+  });
 }
 
 function begun(scene: Scene): string {
@@ -56,20 +61,23 @@ const faults: readonly Fault[] = [
   {
     id: "4.3",
     title: "a slow stream that is alive: an event each 0.3 s, the limit of silence at 0.8 s",
-    async run(scene) {
+    run(scene) {
       const { events } = scene.speaker.speech().text("a", "b", "c", "d").finish("stop", COUNTS);
-      const outcome = await scene.reply(
-        async ({ socket }) => {
-          socket.write(STREAM_HEAD);
-          for (const event of events.slice(0, -1)) {
-            if (/"[abcd]"/.test(event)) await sleep(300);
-            socket.write(httpChunk(event));
-          }
-          socket.write(httpChunk(events.at(-1) ?? "") + LAST_CHUNK);
-        },
-        { timeouts: { idle: 800, stall: 800 } },
-      );
-      return judged(outcome, { text: "abcd", counts: COUNTS });
+      return withLongerTimes(async (times) => {
+        const limit = 800 * times;
+        const outcome = await scene.reply(
+          async ({ socket }) => {
+            socket.write(STREAM_HEAD);
+            for (const event of events.slice(0, -1)) {
+              if (/"[abcd]"/.test(event)) await sleep(300 * times);
+              socket.write(httpChunk(event));
+            }
+            socket.write(httpChunk(events.at(-1) ?? "") + LAST_CHUNK);
+          },
+          { timeouts: { idle: limit, stall: limit } },
+        );
+        return judged(outcome, { text: "abcd", counts: COUNTS });
+      });
     },
   },
   {
@@ -91,10 +99,8 @@ const faults: readonly Fault[] = [
     async run(scene) {
       const body = scene.speaker.speech().text("a", "b").finish("stop", COUNTS).events.join("");
       const { client, server } = await scene.stage(({ socket }) => void socket.write(STREAM_HEAD + httpChunk(body)));
-      const start = performance.now();
-      const said = judged(await outcomeOf(client), { text: "ab", counts: COUNTS });
-      expect(performance.now() - start).toBeLessThan(SLACK);
-      await within(SLACK, "the socket closes", server.requests[0]?.closed ?? Promise.resolve());
+      const said = judged(await within(PATIENCE, "the reply", outcomeOf(client)), { text: "ab", counts: COUNTS });
+      await within(PATIENCE, "the socket closes", server.requests[0]?.closed ?? Promise.resolve());
       return said;
     },
   },
@@ -120,9 +126,9 @@ const faults: readonly Fault[] = [
           },
           { timeouts: { idle: LIMIT, stall: LIMIT } },
         );
-        const { error } = await within(LIMIT + SLACK, "an error", outcomeOf(client));
+        const { error } = await within(PATIENCE, "an error", outcomeOf(client));
         expect(error).toMatchObject({ status: 503, kind: "overloaded" });
-        await within(SLACK, "the socket closes", server.requests[0]?.closed ?? Promise.resolve());
+        await within(PATIENCE, "the socket closes", server.requests[0]?.closed ?? Promise.resolve());
       }
       return "`overloaded` 503";
     },
@@ -154,16 +160,18 @@ const faults: readonly Fault[] = [
   {
     id: "4.9",
     title: "the limit on the total time passes while the client waits for another attempt",
-    async run(scene) {
-      const { client, server } = await scene.stage(
-        ({ socket }) => void socket.write(response(429, "{}", { "retry-after": "20" })),
-        { retries: 2, timeouts: { total: LIMIT } },
-      );
-      const { error } = await within(LIMIT + SLACK, "an error", outcomeOf(client));
-      expect(error).toMatchObject({ kind: "timeout", phase: "total" });
-      expect(server.requests).toHaveLength(1);
-      return "`timeout` (total)";
-    },
+    run: (scene) =>
+      withLongerTimes(async (times) => {
+        const { client, server } = await scene.stage(
+          ({ socket }) => void socket.write(response(429, "{}", { "retry-after": "20" })),
+          { retries: 2, timeouts: { total: LIMIT * times } },
+        );
+        const { error } = await within(PATIENCE, "an error", outcomeOf(client));
+        expect(error).toMatchObject({ kind: "timeout", phase: "total" });
+        expect(error?.attempts).toMatchObject([{ status: 429 }]); // it has come before
+        expect(server.requests).toHaveLength(1);
+        return "`timeout` (total)";
+      }),
   },
   {
     id: "4.10",
@@ -176,7 +184,7 @@ const faults: readonly Fault[] = [
         repeat(request, httpChunk(": more\n\n"), 5);
       });
       const said = judged(await outcomeOf(client), { text: "ab", counts: COUNTS });
-      await within(SLACK, "the socket closes", server.requests[0]?.closed ?? Promise.resolve());
+      await within(PATIENCE, "the socket closes", server.requests[0]?.closed ?? Promise.resolve());
       return said;
     },
   },
@@ -185,7 +193,7 @@ const faults: readonly Fault[] = [
     title: "every attempt times out, with retries on",
     async run(scene) {
       const { client } = await scene.stage(() => undefined, { retries: 1, timeouts: { headers: 300 } });
-      const outcome = await within(SLACK, "an error", outcomeOf(client));
+      const outcome = await within(PATIENCE, "an error", outcomeOf(client));
       expect(outcome.error?.attempts).toHaveLength(2);
       return saidOf(outcome);
     },
@@ -193,25 +201,28 @@ const faults: readonly Fault[] = [
   {
     id: "4.12",
     title: "the caller holds a chunk for longer than every limit",
-    async run(scene) {
+    run(scene) {
       const { events } = scene.speaker.speech().text("a", "b").finish("stop", COUNTS);
       const at = events.findIndex((event) => event.includes('"b"'));
-      const { client } = await scene.stage(
-        ({ socket }) => {
-          socket.write(STREAM_HEAD + httpChunk(events.slice(0, at).join("")));
-          setTimeout(() => socket.write(httpChunk(events.slice(at).join("")) + LAST_CHUNK), 50);
-        },
-        { timeouts: { idle: 700, stall: 700, firstChunk: 700 } },
-      );
-      const opened = await client.sendMessageStream([{ role: "user", content: "hi" }]);
-      await sleep(900);
-      let text = "";
-      for await (const chunk of opened) {
-        text += chunk.content;
-        if (chunk.content === "a") await sleep(900);
-      }
-      expect(text).toBe("ab");
-      return "full text";
+      return withLongerTimes(async (times) => {
+        const limit = 700 * times;
+        const { client } = await scene.stage(
+          ({ socket }) => {
+            socket.write(STREAM_HEAD + httpChunk(events.slice(0, at).join("")));
+            setTimeout(() => socket.write(httpChunk(events.slice(at).join("")) + LAST_CHUNK), 50);
+          },
+          { timeouts: { idle: limit, stall: limit, firstChunk: limit } },
+        );
+        const opened = await client.sendMessageStream([{ role: "user", content: "hi" }]);
+        await sleep(limit + 200);
+        let text = "";
+        for await (const chunk of opened) {
+          text += chunk.content;
+          if (chunk.content === "a") await sleep(limit + 200);
+        }
+        expect(text).toBe("ab");
+        return "full text";
+      });
     },
   },
   {
