@@ -1,5 +1,6 @@
 /** 10. Clouds: credentials that run out, and refusals in the words of each cloud. */
 
+import type { Socket } from "node:net";
 import { expect } from "vitest";
 import { httpChunk, LAST_CHUNK, type RawRequest, response, STREAM_HEAD } from "../../support/raw-server.ts";
 import { COUNTS, judged, outcomeOf, PATIENCE, refusalOf, type Scene, saidOf, stream, within } from "../scene.ts";
@@ -52,14 +53,17 @@ async function withTokens(
   answers: readonly string[],
   options: Parameters<Cloud["changing"]>[2] = {},
 ): Promise<{ outcome: Awaited<ReturnType<typeof outcomeOf>>; sent: readonly number[] }> {
+  /** A reply that was begun breaks when the caller has what came. */
+  let begun: Socket | undefined;
   const server = await scene.serve(({ socket }, index) => {
     const answer = answers[index] ?? good(scene);
+    begun = answer.startsWith(STREAM_HEAD) && !answer.endsWith(LAST_CHUNK) ? socket : undefined;
     socket.write(answer);
-    if (answer.startsWith(STREAM_HEAD) && !answer.endsWith(LAST_CHUNK)) setTimeout(() => socket.resetAndDestroy(), 40);
   });
   const own = scene.transport === "fetch" && { fetch: (input: string, init: RequestInit) => fetch(input, init) };
   const keys = numberedKeys();
-  const outcome = await outcomeOf(cloud.changing(server.origin, keys.next, { retries: 0, ...own, ...options }));
+  const client = cloud.changing(server.origin, keys.next, { retries: 0, ...own, ...options });
+  const outcome = await outcomeOf(client, {}, () => begun?.resetAndDestroy());
   const sent = server.requests.map((request) => Number(credentialOf(cloud, request)?.slice(-1)));
   expect(keys.asked()).toBe(sent.length);
   expect(JSON.stringify(outcome.error ?? "") + String(outcome.error)).not.toContain("a-token-of-the-cloud");
