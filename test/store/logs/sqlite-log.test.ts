@@ -160,7 +160,7 @@ describe.skipIf(sqliteMissing !== undefined)(
           expect(await there.read(head.id)).toEqual({ entries: [entry("1-1")], isOwned: true });
           expect(await there.takeOver(head.id, 2)).toBeUndefined();
           expect((await there.read(ended.id))?.end).toEqual(complete("all"));
-          await begun(there, headOf()); // sweeps
+          await (await begun(there, headOf())).append([]); // sweeps
           expect(await here.isViewed(head.id)).toBe(true);
           expect(await there.latestRun(head.chat)).toEqual({ run: head.id, number: 1 });
           expect(await writer.append([entry("1-2")])).toBe("running");
