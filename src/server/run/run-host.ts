@@ -56,7 +56,7 @@ export class RunHost {
   readonly #admission: Admission;
   readonly #approvals: UsedApprovals;
   readonly #earlyStops = new EarlyStops();
-  /** Of the next run. */
+  /** Of the next run, where one can be made before: its signal takes longer than all other parts of a run together. */
   #controller: AbortController | undefined = readyController();
   #isDraining = false;
   /** The log has not answered a start, and no start since. */
@@ -377,10 +377,17 @@ export class RunHost {
 
 type RunStart = Pick<RunParts, "head" | "source" | "writer" | "takenOver"> & { readonly feed?: Feed };
 
-/** Node makes a signal when it is first asked for, which takes longer than all other parts of a run together. */
-function readyController(): AbortController {
+/**
+ * Returns a controller with its signal; `undefined` where a controller belongs to the request that makes it, as on
+ * Cloudflare's workers. There, none may be made before the first request.
+ * @see https://github.com/cloudflare/workerd/issues/3657
+ */
+function readyController(): AbortController | undefined {
+  const { process, navigator } = globalThis;
+  // These workers may call themselves Node.
+  if (process?.release?.name !== "node" || navigator?.userAgent === "Cloudflare-Workers") return undefined;
   const controller = new AbortController();
-  void controller.signal;
+  void controller.signal; // Node makes it when it is first asked for
   return controller;
 }
 

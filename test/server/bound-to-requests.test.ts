@@ -1,0 +1,19 @@
+/** A relay on Cloudflare's workers, where a controller belongs to the request that has made it. */
+
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { expect, test } from "vitest";
+
+const PROGRAM = fileURLToPath(new URL("./bound-to-requests.mjs", import.meta.url));
+const BUILT = fileURLToPath(new URL("../../dist/server/index.js", import.meta.url));
+
+test.skipIf(!existsSync(BUILT))(
+  "a relay and a gateway that a worker makes before its first request answer each one",
+  { timeout: 60_000 },
+  async () => {
+    const run = promisify(execFile)(process.execPath, ["--conditions=workerd", PROGRAM]);
+    expect((await run).stdout.trim().split("\n")).toEqual(Array(4).fill("Hello."));
+  },
+);
