@@ -1,9 +1,9 @@
 /** Rules for the values of options, and the sentence about the first value that breaks one. */
 
-import { hasFields, type JsonObject } from "../platform/json-object.ts";
+import type { JsonObject } from "../platform/json-object.ts";
 import { receivedText, typeText } from "../platform/received.ts";
 import { SendError } from "./errors.ts";
-import { unknownOption } from "./unknown-option.ts";
+import { givenFault, unknownOption } from "./unknown-option.ts";
 
 /** Returns the fault of a value, as the end of a sentence that names it; `undefined` for a valid value. */
 export type Fault = (value: unknown) => string | undefined;
@@ -70,9 +70,4 @@ export function checkSettings(options: unknown, faults: Readonly<Record<string, 
 export function checkGiven(options: unknown): void {
   const fault = givenFault(options);
   if (fault) throw new SendError("invalidRequest", fault);
-}
-
-/** Returns one sentence about options that are not an object with fields; `undefined` for those that are. */
-export function givenFault(options: unknown): string | undefined {
-  return hasFields(options) ? undefined : `The options must be an object, not ${typeText(options)}.`;
 }

@@ -1,5 +1,8 @@
 /** Options that do not exist, and those that were probably meant. */
 
+import { hasFields } from "../platform/json-object.ts";
+import { typeText } from "../platform/received.ts";
+
 /** The names of all options of an interface. The compiler notices one that is missing, and one that does not exist. */
 export type AllNames<Options> = { readonly [Name in keyof Options]-?: true };
 
@@ -40,20 +43,26 @@ export function unknownOption(name: string, valid: readonly string[], path = "")
 }
 
 /**
- * Returns the message about the first option that does not exist; `undefined` if all do. Names are checked before
- * values: an option that is missing may be misspelt.
+ * Returns the message about the first option that does not exist, or about options that are not an object, so that none
+ * would count; `undefined` if all exist. Names are checked before values: an option that is missing may be misspelt.
  * @param path as for `unknownOption`
  */
-export function namesFault(options: object, valid: readonly string[], path?: string): string | undefined {
+export function namesFault(options: unknown, valid: readonly string[], path?: string): string | undefined {
+  if (!hasFields(options)) return givenFault(options);
   const unknown = unknownNames(options, valid)[0];
   return unknown === undefined ? undefined : unknownOption(unknown, valid, path);
 }
 
+/** Returns one sentence about options that are not an object with fields; `undefined` for those that are. */
+export function givenFault(options: unknown): string | undefined {
+  return hasFields(options) ? undefined : `The options must be an object, not ${typeText(options)}.`;
+}
+
 /**
  * Checks that all options exist, before their values are checked.
- * @throws {TypeError} for one that does not
+ * @throws {TypeError} for one that does not, and for options that are not an object
  */
-export function checkNames(options: object, valid: readonly string[], path?: string): void {
+export function checkNames(options: unknown, valid: readonly string[], path?: string): void {
   const fault = namesFault(options, valid, path);
   if (fault !== undefined) throw new TypeError(fault);
 }

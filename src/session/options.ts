@@ -3,7 +3,6 @@
 import type { ClientWrapper, ReplyTo } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage, Message, ToolCall } from "../contract/message.ts";
-import { givenFault } from "../contract/option-faults.ts";
 import type { SendOptions, Tool } from "../contract/options.ts";
 import { allNames, checkNames } from "../contract/unknown-option.ts";
 import { optionNamesFault, optionsFault } from "../contract/validate.ts";
@@ -159,8 +158,6 @@ const STORE_NAMES = /* @__PURE__ */ allNames<Omit<OpenOptions, keyof SessionOpti
  * @throws {TypeError} for one that does not exist
  */
 export function checkOpenNames(options: object, without: readonly (keyof OpenOptions)[] = [], path = ""): void {
-  const missing = givenFault(options);
-  if (missing) throw new TypeError(missing);
   const names = [...STORE_NAMES, ...OPTION_NAMES.filter((name) => name !== "history")];
   checkNames(
     options,
@@ -179,10 +176,8 @@ export function turnNamesFault(options: TurnOptions): string | undefined {
 
 /** @throws {TypeError} that names the invalid option */
 export function checkOptions(options: SessionOptions): void {
-  const missing = givenFault(options);
-  if (missing) throw new TypeError(missing);
-  const { client, systemPrompt, maxTokens, counter, onInterrupt, maxSteps, unreadTimeoutMs, onToolError } = options;
   checkNames(options, OPTION_NAMES);
+  const { client, systemPrompt, maxTokens, counter, onInterrupt, maxSteps, unreadTimeoutMs, onToolError } = options;
   if (maxTokens !== undefined && !(Number.isInteger(maxTokens) && maxTokens > 0)) {
     throw new TypeError(`\`maxTokens\` must be an integer above 0. Received ${String(maxTokens)}.`);
   }

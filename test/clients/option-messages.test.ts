@@ -32,7 +32,8 @@ import {
 import { EmbeddedClient } from "cloudllm/embedded";
 import { createGateway, createRelay, memoryLog } from "cloudllm/server";
 import { FileStore } from "cloudllm/store/file";
-import { RedisStore, redisWindow } from "cloudllm/store/redis";
+import { RedisStore, redisLog, redisWindow } from "cloudllm/store/redis";
+import { sqliteLog } from "cloudllm/store/sqlite";
 import { recorder, scriptedClient } from "cloudllm/testing";
 import { describe, expect, test } from "vitest";
 import { optionsFault } from "../../src/contract/validate.ts";
@@ -282,6 +283,36 @@ test.each<[wrong: string, meant: string, make: (options: never) => unknown, opti
   const message = `Unknown option \`${wrong}\`. Did you mean \`${meant}\`?`;
   expect(() => make({ ...options, [name]: "x" } as never)).toThrow(TypeError);
   expect(() => make({ ...options, [name]: "x" } as never)).toThrow(message);
+});
+
+describe.each<[string, (options: never) => unknown]>([
+  ["awsSigner", (options) => awsSigner(options)],
+  ["awsCredentials", (options) => awsCredentials(options)],
+  ["azureManagedIdentity", (options) => azureManagedIdentity(options)],
+  ["new LLMSession", (options) => new LLMSession(options)],
+  ["new FileStore", (options) => new FileStore("sessions", options)],
+  ["new RedisStore", (options) => new RedisStore({ command: async () => null }, options)],
+  ["redisLog", (options) => redisLog({ command: async () => null }, options)],
+  ["redisWindow", (options) => redisWindow({ command: async () => null }, options)],
+  ["sqliteLog", (options) => sqliteLog({} as never, options)],
+  ["memoryLog", (options) => memoryLog(options)],
+  ["scriptedClient", (options) => scriptedClient([], options)],
+  ["recorder", (options) => recorder(options)],
+  ["new EmbeddedClient", (options) => new EmbeddedClient(options)],
+])("%s, given what is no object of options, does not begin with none of them", (_name, make) => {
+  test.each([
+    [null, "null"],
+    [60_000, "a number"],
+    ["sk-secret", "a string"],
+    [Promise.resolve({}), "a Promise object"],
+  ])("%o", (options, received) => {
+    expect(made(make, options)).toThrow(new TypeError(`The options must be an object, not ${received}.`));
+  });
+});
+
+test("limits of a gateway that are not an object are named", () => {
+  const gateway = made((limits) => createGateway({ client: scripted(), authorize: "public", limits }), null);
+  expect(gateway).toThrow(new TypeError("The option `limits` must be an object, not null."));
 });
 
 test("a session that opens, and its turns, name a misspelt option of their own", async () => {

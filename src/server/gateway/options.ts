@@ -151,6 +151,7 @@ export function gatewaySettings(options: GatewayOptions): GatewaySettings {
   if (unsupported !== "ignore" && unsupported !== "error") {
     throw new TypeError(`The option \`unsupported\` must be "ignore" or "error", not ${receivedText(unsupported)}.`);
   }
+  if (!isJsonObject(limits)) throw new TypeError(`The option \`limits\` must be an object, not ${typeText(limits)}.`);
   checkNames(limits, LIMIT_NAMES, "limits.");
   const relay = settingsOf({
     ...others,

@@ -44,9 +44,10 @@ const MAX_ITEMS = 500;
  * ```
  */
 export function redisLog(redis: RedisLike, options: RedisLogOptions = {}): ReplyLog {
+  const settings = logSettingsOf(options, OWN_NAMES);
   const { prefix = DEFAULT_PREFIX } = options;
   if (typeof prefix !== "string") throw new TypeError(`\`prefix\` must be a string. Received ${String(prefix)}.`);
-  return new RedisLog(redisClientOf(redis), prefix, logSettingsOf(options, OWN_NAMES));
+  return new RedisLog(redisClientOf(redis), prefix, settings);
 }
 
 class RedisLog implements ReplyLog, WrittenLog {

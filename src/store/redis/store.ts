@@ -48,7 +48,7 @@ export class RedisStore extends LeasedStore {
    * @throws {TypeError} when the client or an option is invalid
    */
   constructor(redis: RedisLike, options: RedisStoreOptions = {}) {
-    const { prefix = "cloudllm", ttlMs } = options;
+    const { prefix = "cloudllm", ttlMs } = options ?? {};
     if (typeof prefix !== "string")
       throw new TypeError(`\`prefix\` must be a string. Received ${receivedText(prefix)}.`);
     if (ttlMs !== undefined && !(Number.isSafeInteger(ttlMs) && ttlMs > 0)) {

@@ -65,10 +65,11 @@ const MAX_SWEPT = 20;
  * ```
  */
 export function sqliteLog(database: SqliteLike, options: SqliteLogOptions = {}): ReplyLog {
+  const settings = logSettingsOf(options, OWN_NAMES);
   const { now } = options;
   if (now !== undefined && typeof now !== "function")
     throw new TypeError("`now` must be a function that returns milliseconds.");
-  return new SqliteLog(database, logSettingsOf(options, OWN_NAMES), now);
+  return new SqliteLog(database, settings, now);
 }
 
 class SqliteLog implements ReplyLog {
