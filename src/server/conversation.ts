@@ -43,10 +43,11 @@ async function stored(
   run: string | undefined,
   isOver: IsOver,
 ): Promise<SessionSnapshot> {
-  for (let waitedMs = 0; ; waitedMs += TURN_POLL_MS) {
+  const begunAt = performance.now(); // a slow store takes longer than the pauses
+  for (;;) {
     const isComplete = run === undefined || (await isOver(run)); // before the store is read
     const seen = await LLMSession.peek(place);
-    if (isComplete || seen.turn || waitedMs >= MAX_TURN_MS) return seen;
+    if (isComplete || seen.turn || performance.now() - begunAt >= MAX_TURN_MS) return seen;
     await new Promise((resolve) => {
       setTimeout(resolve, TURN_POLL_MS);
     });

@@ -156,3 +156,35 @@ test("a page of a run whose process died before the store had the question has i
   expect(load).toHaveBeenCalledTimes(1);
   expect(await (await answer).json()).toMatchObject({ messages: [] });
 });
+
+test("a page of a run whose question is long in coming is shown after a second, also when the store is slow", async () => {
+  const [log, store] = [memoryLog(), new MemoryStore()];
+  const relay = createRelay({ ...rules, client: scriptedClient([]), log, sessions: { store } });
+  const load = vi.spyOn(store, "load").mockImplementation(async () => {
+    await new Promise((resolve) => {
+      setTimeout(resolve, 800);
+    });
+    return [];
+  });
+  const head = { id: runId(), chat: "ada/poems", owner: "ada", startedAt: 0, provider: "scripted", model: "script" };
+  await log.begin(head);
+  await log.setLatestRun(head.chat, { run: head.id, number: 1 });
+  const answer = relay.handle(get("poems?view=page"));
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(await Promise.race([answer.then(({ status }) => status), vi.advanceTimersByTimeAsync(1)])).toBe(200);
+  expect(load).toHaveBeenCalledTimes(2);
+});
+
+test("a start does not wait for a conversation whose store is silent: its response begins, and the run reports it", async () => {
+  const store = new MemoryStore();
+  store.load = () => new Promise(() => undefined);
+  const relay = createRelay({ ...rules, client: scriptedClient([]), sessions: { store } });
+  const answer = relay.handle(post({ run: runId(), chat: "poems", message: "Write" }));
+  await vi.advanceTimersByTimeAsync(3_000 + 5_000); // for the conversation, and for the provider's headers
+  const response = await Promise.race([answer, vi.advanceTimersByTimeAsync(1)]);
+  expect(response).toMatchObject({ status: 200 });
+  const viewer = watch(await answer);
+  await vi.advanceTimersByTimeAsync(60_000);
+  await viewer.over;
+  expect(viewer.events.at(-1)).toMatchObject({ type: "failed", error: { kind: "storage" } });
+});

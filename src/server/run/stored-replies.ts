@@ -1,9 +1,14 @@
 /** The replies that a conversation has, for requests that are repeated after the log has forgotten their runs. */
 
+import { within } from "../../platform/within.ts";
 import { storedTurns } from "../../session/left-session.ts";
+import { silence } from "../../session/store-deadline.ts";
 import type { RunEnd } from "../log/log.ts";
 import { keptEnd } from "../log/lost-run.ts";
 import type { RelaySettings } from "../relay-options.ts";
+
+/** A start waits so long for the conversation, in milliseconds: its viewer waits for the headers of the response. */
+const MAX_READ_MS = 3_000;
 
 /** Finds the ends of runs in one conversation, which is read once, when it is first asked for. */
 export class StoredReplies {
@@ -19,13 +24,15 @@ export class StoredReplies {
 
   /**
    * Resolves with the end of a run; with `undefined` where the conversation has nothing of it, and also when the store
-   * fails: the turn that begins then reports it.
+   * fails or is slow: the turn that begins then reports it.
    */
   async endOf(run: string): Promise<RunEnd | undefined> {
     const { sessions, client } = this.#settings;
     if (!sessions) return undefined;
     try {
-      this.#turns ??= storedTurns({ store: sessions.store, id: this.#chat }, client);
+      this.#turns ??= within(storedTurns({ store: sessions.store, id: this.#chat }, client), MAX_READ_MS, () =>
+        silence(MAX_READ_MS),
+      );
       const message = (await this.#turns)(run);
       return message && keptEnd(message);
     } catch {
