@@ -185,8 +185,8 @@ describe("the total limit", () => {
 
 describe("an attempt that the limit of a wrapper ends, before its client's own timer fires, has timed out", () => {
   /** A client that passes its calls on late, as every client does on a busy machine. */
-  function late(client: ClientWrapper): ClientWrapper {
-    const wait = () => new Promise((resolve) => setTimeout(resolve, 80));
+  function late(client: ClientWrapper, times: number): ClientWrapper {
+    const wait = () => new Promise((resolve) => setTimeout(resolve, 80 * times));
     return {
       provider: client.provider,
       model: client.model,
@@ -197,31 +197,37 @@ describe("an attempt that the limit of a wrapper ends, before its client's own t
 
   const OUTER = SHAPES.slice(3).filter(([name]) => name !== "rateLimit");
 
-  test.each(OUTER)("%s, before a first chunk", async (_name, shape) => {
-    const server = await serve(silent);
-    const client = shape((options = {}) => late(CHAT.client(server.port, { retries: 0, ...options })));
-    const error = await failure(client.sendMessageStream(QUESTION, { timeouts: { total: 200 } }));
-    expect(error).toMatchObject({ kind: "timeout", phase: "total" });
-    expect(error.attempts?.map(({ outcome }) => outcome)).toEqual(["timeout"]);
-    await server.requests[0]?.closed;
-  });
+  test.each(OUTER)("%s, before a first chunk", (_name, shape) =>
+    withLongerTimes(async (times) => {
+      const server = await serve(silent);
+      const client = shape((options = {}) => late(CHAT.client(server.port, { retries: 0, ...options }), times));
+      const error = await failure(client.sendMessageStream(QUESTION, { timeouts: { total: 200 * times } }));
+      expect(error).toMatchObject({ kind: "timeout", phase: "total" });
+      expect(error.attempts?.map(({ outcome }) => outcome)).toEqual(["timeout"]);
+      await server.requests[0]?.closed;
+    }),
+  );
 
-  test.each(OUTER)("%s, after one", async (_name, shape) => {
-    const server = await serve(begun);
-    const client = shape((options = {}) => late(CHAT.client(server.port, { retries: 0, ...options })));
-    const stream = await client.sendMessageStream(QUESTION, { timeouts: { total: 200 } });
-    const error = await failure(stream.finalMessage());
-    expect(error).toMatchObject({ kind: "timeout", partial: { content: "A" } });
-    expect(stream.metrics.attempts.map(({ outcome }) => outcome)).toEqual(["timeout"]);
-  });
+  test.each(OUTER)("%s, after one", (_name, shape) =>
+    withLongerTimes(async (times) => {
+      const server = await serve(begun);
+      const client = shape((options = {}) => late(CHAT.client(server.port, { retries: 0, ...options }), times));
+      const stream = await client.sendMessageStream(QUESTION, { timeouts: { total: 200 * times } });
+      const error = await failure(stream.finalMessage());
+      expect(error).toMatchObject({ kind: "timeout", partial: { content: "A" } });
+      expect(stream.metrics.attempts.map(({ outcome }) => outcome)).toEqual(["timeout"]);
+    }),
+  );
 
-  test("one that ended before keeps its outcome", async () => {
-    const [a, b] = [await serve(silent), await serve(begun)];
-    const raced = late(hedge(CHAT.client(a.port, { retries: 0 }), CHAT.client(b.port, { retries: 0 }), { afterMs: 1 }));
-    const stream = await fallback([raced]).sendMessageStream(QUESTION, { timeouts: { total: 200 } });
-    await failure(stream.finalMessage());
-    expect(stream.metrics.attempts.map(({ outcome }) => outcome)).toEqual(["stopped", "timeout"]);
-  });
+  test("one that ended before keeps its outcome", () =>
+    withLongerTimes(async (times) => {
+      const [a, b] = [await serve(silent), await serve(begun)];
+      const [first, second] = [CHAT.client(a.port, { retries: 0 }), CHAT.client(b.port, { retries: 0 })];
+      const raced = late(hedge(first, second, { afterMs: 1 }), times);
+      const stream = await fallback([raced]).sendMessageStream(QUESTION, { timeouts: { total: 200 * times } });
+      await failure(stream.finalMessage());
+      expect(stream.metrics.attempts.map(({ outcome }) => outcome)).toEqual(["stopped", "timeout"]);
+    }));
 });
 
 describe("a request that is under way when the caller leaves stands in the list", () => {

@@ -3,6 +3,7 @@
 import { inspect } from "node:util";
 import { type ClientOptions, CompatibleClient, SendError } from "cloudllm";
 import { describe, expect, test } from "vitest";
+import { withLongerTimes } from "../support/longer-times.ts";
 import {
   DONE_EVENT,
   GOOD_END,
@@ -105,19 +106,22 @@ describe.each([
     expect(server.requests).toHaveLength(1);
   });
 
-  test("the clocks of an attempt do not run between two attempts", async () => {
-    const { client, server } = await serveTo(
-      ({ socket }, index) => void socket.write(index === 0 ? response(429, "{}", { "retry-after-ms": "1200" }) : GOOD),
-      { retries: 2, timeouts: { idle: 900, stall: 900, headers: 900 } },
-    );
-    const { content, metrics } = await client.sendMessage(QUESTION);
-    expect(content).toBe("a");
-    expect(metrics.attempts.map(({ outcome, status }) => [outcome, status])).toEqual([
-      ["rateLimit", 429],
-      ["answered", 200],
-    ]);
-    expect(server.requests).toHaveLength(2);
-  });
+  test("the clocks of an attempt do not run between two attempts", () =>
+    withLongerTimes(async (times) => {
+      const [limit, waitMs] = [900 * times, 1_200 * times];
+      const refusal = response(429, "{}", { "retry-after-ms": String(waitMs) });
+      const { client, server } = await serveTo(({ socket }, index) => void socket.write(index === 0 ? refusal : GOOD), {
+        retries: 2,
+        timeouts: { idle: limit, stall: limit, headers: limit },
+      });
+      const { content, metrics } = await client.sendMessage(QUESTION);
+      expect(content).toBe("a");
+      expect(metrics.attempts.map(({ outcome, status }) => [outcome, status])).toEqual([
+        ["rateLimit", 429],
+        ["answered", 200],
+      ]);
+      expect(server.requests).toHaveLength(2);
+    }));
 });
 
 describe("a fetch of the caller's own", () => {

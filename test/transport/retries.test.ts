@@ -4,6 +4,7 @@ import { type ClientWrapper, SendError } from "cloudllm";
 import { afterAll, beforeAll, describe, expect, type TestContext, test, vi } from "vitest";
 import { RetryBudget } from "../../src/call/retry-budget.ts";
 import { retryDelayMs, retryPolicyOf } from "../../src/contract/retry-policy.ts";
+import { withLongerTimes } from "../support/longer-times.ts";
 import { httpChunk, LAST_CHUNK, type RawRequest, rawServer, response, STREAM_HEAD } from "../support/raw-server.ts";
 import { useServers } from "../support/servers.ts";
 import { CHAT, type Options, type TestWire, WIRES } from "../support/wires.ts";
@@ -92,10 +93,14 @@ describe.each([
 ] as const)("over %s", (_transport, over) => {
   describe.each(WIRES)("$name", (wire) => {
     /** With a server of its own: these run side by side where they wait for limits. */
-    async function isRetried([, kind, fail]: (typeof FAILURES)[number], { expect }: TestContext): Promise<void> {
+    async function isRetried(
+      [, kind, fail]: (typeof FAILURES)[number],
+      { expect }: TestContext,
+      times = 1,
+    ): Promise<void> {
       await using server = await rawServer((request, index) => (index < 2 ? fail(request, wire) : good(wire, request)));
       // Short limits only where they are what is tested: a busy machine is slow.
-      const timeouts = kind.test("timeout") ? { headers: 300, idle: 300, stall: 400 } : {};
+      const timeouts = kind.test("timeout") ? { headers: 300 * times, idle: 300 * times, stall: 400 * times } : {};
       const { shown, message } = await text(wire.client(server.port, { timeouts, ...over }));
       expect(shown).toBe("Hello.");
       expect(message).toMatchObject({ content: "Hello.", finishReason: "stop" });
@@ -114,22 +119,24 @@ describe.each([
       test(`${failure[0]} is retried unseen, and listed`, (context) => isRetried(failure, context));
     }
     for (const failure of FAILURES.filter(waits)) {
-      test.concurrent(`${failure[0]} is retried unseen, and listed`, (context) => isRetried(failure, context));
+      test.concurrent(`${failure[0]} is retried unseen, and listed`, (context) =>
+        withLongerTimes((times) => isRetried(failure, context, times)));
     }
 
-    test.concurrent("a deadline that belongs to one attempt does not kill the next", async ({ expect }) => {
-      await using server = await rawServer((request, index) => {
-        if (index === 0) return; // no headers
-        if (index === 1) return void request.socket.write(HEAD); // silence
-        // Slower than any of the two limits would allow if it ran on.
-        setTimeout(() => good(wire, request), 300);
-      });
-      const { shown, message } = await text(
-        wire.client(server.port, { timeouts: { headers: 400, idle: 400, stall: 400 }, ...over }),
-      );
-      expect(shown).toBe("Hello.");
-      expect(message.metrics.attempts.map(({ outcome }) => outcome)).toEqual(["timeout", "timeout", "answered"]);
-    });
+    test.concurrent("a deadline that belongs to one attempt does not kill the next", ({ expect }) =>
+      withLongerTimes(async (times) => {
+        await using server = await rawServer((request, index) => {
+          if (index === 0) return; // no headers
+          if (index === 1) return void request.socket.write(HEAD); // silence
+          // Slower than any of the two limits would allow if it ran on.
+          setTimeout(() => good(wire, request), 300 * times);
+        });
+        const limit = 400 * times;
+        const timeouts = { headers: limit, idle: limit, stall: limit };
+        const { shown, message } = await text(wire.client(server.port, { timeouts, ...over }));
+        expect(shown).toBe("Hello.");
+        expect(message.metrics.attempts.map(({ outcome }) => outcome)).toEqual(["timeout", "timeout", "answered"]);
+      }));
   });
 
   test("a port without a listener is tried three times", async () => {
@@ -231,17 +238,15 @@ describe.each([
       expect(error.waitedMs).toBeGreaterThanOrEqual(80);
     });
 
-    test.each(["idle", "total"] as const)(
-      "an error body that stops half-way is the error itself (`%s`)",
-      async (phase) => {
+    test.each(["idle", "total"] as const)("an error body that stops half-way is the error itself (`%s`)", (phase) =>
+      withLongerTimes(async (times) => {
         const server = await serve(
           ({ socket }) => void socket.write("HTTP/1.1 500 Oops\r\ncontent-length: 99\r\n\r\nhalf of it"),
         );
-        const error = await failure(
-          CHAT.client(server.port, { retries: 0, timeouts: { [phase]: 500 }, ...over }).sendMessage(QUESTION),
-        );
+        const options = { retries: 0, timeouts: { [phase]: 500 * times }, ...over };
+        const error = await failure(CHAT.client(server.port, options).sendMessage(QUESTION));
         expect(error).toMatchObject({ kind: "server", status: 500, message: expect.stringContaining("half of it") });
-      },
+      }),
     );
   });
 
