@@ -105,7 +105,7 @@ describe.skipIf(otlpMissing !== undefined)(`a collector ${otlpMissing ?? ""}`, (
         { refusal: { status: 401, message: "no" } },
         { text: Array.from({ length: 400 }, (_, at) => `word${at} `) },
       ]),
-      { ...sdk, captureContent: (value) => JSON.stringify(value) },
+      { tracer: sdk.tracer, meter: sdk.meter, captureContent: (value) => JSON.stringify(value) },
     );
     await (await client.sendMessageStream([{ role: "user", content: "Weather?" }])).finalMessage();
     await client.sendMessage([{ role: "user", content: "Weather?" }]).catch(() => undefined);
