@@ -16,6 +16,7 @@ import {
 } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
 import { LLMSession } from "cloudllm";
@@ -55,6 +56,15 @@ function age(ageMs: number): void {
 /** As if the holder ran where its process cannot be looked up. */
 function moveElsewhere(): void {
   writeFileSync(lock(), JSON.stringify({ ...JSON.parse(lockText()), space: "another boot pid:[1]" }));
+}
+
+/** Whether another holder than the one with this text has the lock. Its file may be removed at any moment. */
+function isTakenFrom(text: string): boolean {
+  try {
+    return lockText() !== text;
+  } catch {
+    return false;
+  }
 }
 
 const busy = (message = /./) => ({ kind: "busy", message: expect.stringMatching(message) });
@@ -313,6 +323,28 @@ describe("a holder that was silent, lost the lease, and wakes up", () => {
     };
     await expect(store.replace("s", [stopping])).rejects.toMatchObject(busy(/taken over/));
     expect(readFileSync(join(folder, "s.jsonl"), "utf8")).toBe(file);
+    expect(readdirSync(folder).sort()).toEqual(["s.jsonl", "s.lock"]);
+  });
+
+  test("does not replace another's file, though it stood still while it took the session over", async () => {
+    const path = join(folder, "s.jsonl");
+    const first = silentStore();
+    await first.append("s", [record]);
+    const { ino } = statSync(path);
+    moveElsewhere();
+    age(3_600_000);
+    const before = lockText();
+    let isClaiming = true;
+    const claimed = quickStore()
+      .claim("s")
+      .finally(() => {
+        isClaiming = false;
+      });
+    claimed.catch(() => undefined);
+    while (isClaiming && !isTakenFrom(before)) await nextTurn();
+    writeForeignLock(0); // as if it slept here, and another had the session by now
+    await expect(claimed).rejects.toMatchObject(busy(/taken over/));
+    expect(statSync(path).ino).toBe(ino);
     expect(readdirSync(folder).sort()).toEqual(["s.jsonl", "s.lock"]);
   });
 

@@ -2,8 +2,8 @@
  * An append-only file of JSON lines. A last line that a crash has torn is ignored; any other damage is an error.
  */
 
-import { type BigIntStats, constants } from "node:fs";
-import { copyFile, type FileHandle, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { type BigIntStats, constants, renameSync } from "node:fs";
+import { copyFile, type FileHandle, open, readFile, rm, stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { SendError } from "../../contract/errors.ts";
 import type { SessionRecord } from "../../session/record.ts";
@@ -121,7 +121,7 @@ export async function replaceRecords(
       await handle.close();
     }
     check();
-    await rename(next, path);
+    renameSync(next, path);
   } catch (error) {
     await rm(next, { force: true });
     throw error;
@@ -150,13 +150,18 @@ export async function identityOf(path: string): Promise<FileIdentity> {
 /**
  * Replaces the file by a copy of it. A process that still has the old file open then writes into a file without a name,
  * and cannot change the session.
+ * @param check throws when the lease is lost: the caller itself may have stood still for longer than its lease. Then
+ *   another process writes to the file, which must stay. It is called right before the file is replaced. A process that
+ *   stands still between the two finds no copy: the next process that took the session over has removed it.
  */
-export async function detach(path: string): Promise<void> {
+export async function detach(path: string, check: () => void): Promise<void> {
   const next = successorOf(path);
+  check();
   await rm(next, { force: true });
   try {
     await copyFile(path, next, constants.COPYFILE_EXCL);
-    await rename(next, path);
+    check();
+    renameSync(next, path);
   } catch (error) {
     await rm(next, { force: true });
     if (codeOf(error) !== "ENOENT") throw error;

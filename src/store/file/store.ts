@@ -98,7 +98,7 @@ export class FileStore implements SessionStore {
     await makeFolder(this.#directory);
     const lease = await this.#leaseOf(path, id);
     try {
-      if (lease.isFromSilentHolder) await detach(path);
+      if (lease.isFromSilentHolder) await detach(path, () => lease.check());
       this.#claims.set(id, { lease, identity: await identityOf(path) });
     } catch (error) {
       lease.release();
