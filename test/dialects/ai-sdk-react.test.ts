@@ -1,21 +1,9 @@
 /** `useChat` of `@ai-sdk/react` 4 in React 19 and StrictMode, against a relay that keeps conversations. */
 
-import { aiSdk, memoryLog } from "cloudllm/server";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { MemoryStore } from "../../src/index.ts";
-import { Gate, type ReplyScript } from "../../src/testing/index.ts";
+import { Gate } from "../../src/testing/index.ts";
 import { type AiSdkBrowser, type ChatPage, reactBrowser, reactMissing, until } from "../support/ai-sdk.ts";
-import { type RelaySite, relaySite } from "../support/relay-site.ts";
-
-const site = (scripts: readonly ReplyScript[], linger?: number): Promise<RelaySite> =>
-  relaySite(scripts, {
-    authorize: "public",
-    dialect: aiSdk,
-    onError: () => undefined,
-    log: memoryLog(),
-    sessions: { store: new MemoryStore() },
-    ...(linger !== undefined && { linger }),
-  });
+import { aiSdkSite, type RelaySite } from "../support/relay-site.ts";
 
 const shows = (page: ChatPage, ...lines: readonly string[]) =>
   until(page, (view) => JSON.stringify(view.lines) === JSON.stringify(lines));
@@ -34,7 +22,7 @@ describe.skipIf(reactMissing !== undefined)(`React 19 (${reactMissing ?? "instal
   }
 
   test("a chat is shown, continued and written again", async () => {
-    await using at = await site([{ text: ["Hel", "lo"] }, { text: "Yes" }, { text: "No" }]);
+    await using at = await aiSdkSite([{ text: ["Hel", "lo"] }, { text: "Yes" }, { text: "No" }]);
     const page = await browser.open({ url: at.url, id: "c1" });
     await page.call("sendMessage", { text: "Hi" });
     await shows(page, "Hi", "Hello");
@@ -47,7 +35,10 @@ describe.skipIf(reactMissing !== undefined)(`React 19 (${reactMissing ?? "instal
 
   test("a reload in the middle of a reply shows the conversation and the whole reply", async () => {
     const half = new Gate();
-    await using at = await site([{ text: "Hm." }, { steps: [{ text: "Hello " }, { pause: half }, { text: "Ada" }] }]);
+    await using at = await aiSdkSite([
+      { text: "Hm." },
+      { steps: [{ text: "Hello " }, { pause: half }, { text: "Ada" }] },
+    ]);
     const page = await browser.open({ url: at.url, id: "c2" });
     await page.call("sendMessage", { text: "Hi" });
     await page.begin("sendMessage", { text: "Again" });
@@ -63,7 +54,7 @@ describe.skipIf(reactMissing !== undefined)(`React 19 (${reactMissing ?? "instal
 
   test("a page that is left and opened again, as a route of an application is, continues the reply", async () => {
     const half = new Gate();
-    await using at = await site([{ steps: [{ text: "Hello " }, { pause: half }, { text: "Ada" }] }]);
+    await using at = await aiSdkSite([{ steps: [{ text: "Hello " }, { pause: half }, { text: "Ada" }] }]);
     const page = await browser.open({ url: at.url, id: "c3" });
     await page.begin("sendMessage", { text: "Hi" });
     await shows(page, "Hi", "Hello ");
@@ -76,7 +67,7 @@ describe.skipIf(reactMissing !== undefined)(`React 19 (${reactMissing ?? "instal
   });
 
   test("a reload after the end shows each message once, and calls nothing twice", async () => {
-    await using at = await site([{ text: "Hello" }, { text: "Yes" }]);
+    await using at = await aiSdkSite([{ text: "Hello" }, { text: "Yes" }]);
     const page = await browser.open({ url: at.url, id: "c4" });
     await page.call("sendMessage", { text: "Hi" });
     await page.call("sendMessage", { text: "Sure?" });
@@ -88,7 +79,7 @@ describe.skipIf(reactMissing !== undefined)(`React 19 (${reactMissing ?? "instal
   });
 
   test("a page without a reply to resume stays as it is", async () => {
-    await using at = await site([]);
+    await using at = await aiSdkSite([]);
     const page = await browser.open({ url: at.url, id: "c5", resume: true });
     const view = await until(page, ({ requests = [] }) => requests.length > 0);
     expect([view.requests?.[0], view.lines]).toEqual(["GET stream", []]);
@@ -98,7 +89,7 @@ describe.skipIf(reactMissing !== undefined)(`React 19 (${reactMissing ?? "instal
   test("500 pieces of a reply that is shown again are few renders", async () => {
     const words = Array.from({ length: 500 }, (_, index) => `w${index} `);
     const half = new Gate();
-    await using at = await site([{ steps: [{ text: words }, { pause: half }] }]);
+    await using at = await aiSdkSite([{ steps: [{ text: words }, { pause: half }] }]);
     const page = await browser.open({ url: at.url, id: "c6" });
     await page.begin("sendMessage", { text: "Hi" });
     await shows(page, "Hi", words.join(""));

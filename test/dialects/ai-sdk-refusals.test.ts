@@ -1,21 +1,10 @@
 /** `useChat` of the AI SDK: a request that the relay refuses is shown as one sentence, and nothing of it is lost. */
 
-import { aiSdk, memoryLog, type RelayOptions } from "cloudllm/server";
+import type { RelayOptions } from "cloudllm/server";
 import { describe, expect } from "vitest";
-import { MemoryStore } from "../../src/index.ts";
-import { Gate, type ReplyScript } from "../../src/testing/index.ts";
+import { Gate } from "../../src/testing/index.ts";
 import { aiSdkVersions, textOf, until, untilText, useAiSdk } from "../support/ai-sdk.ts";
-import { type RelaySite, relaySite } from "../support/relay-site.ts";
-
-const siteOf = (scripts: readonly ReplyScript[], options: Partial<RelayOptions> = {}): Promise<RelaySite> =>
-  relaySite(scripts, {
-    authorize: "public",
-    dialect: aiSdk,
-    onError: () => undefined,
-    log: memoryLog(),
-    sessions: { store: new MemoryStore() },
-    ...options,
-  });
+import { aiSdkSite } from "../support/relay-site.ts";
 
 /** One sentence, which may begin with the name of a field. */
 const SENTENCE = /^[A-Z`][^{}<>\n]*\.$/;
@@ -33,7 +22,7 @@ describe.each(aiSdkVersions)("ai $title", (version) => {
   const { scene, open } = useAiSdk(version);
 
   scene.each(REFUSALS)("a POST that is refused with %i is an error of one sentence", async (status, options, text) => {
-    await using site = await siteOf([], options);
+    await using site = await aiSdkSite([], options);
     const statuses: number[] = [];
     site.server.on("request", (_request, response) => response.on("close", () => statuses.push(response.statusCode)));
     const page = await open({ url: site.url });
@@ -45,7 +34,7 @@ describe.each(aiSdkVersions)("ai $title", (version) => {
   });
 
   scene("a server that ends refuses a question in one sentence", async () => {
-    await using site = await siteOf([]);
+    await using site = await aiSdkSite([]);
     await site.relay.drain(0);
     const page = await open({ url: site.url });
     const view = await page.call("sendMessage", { text: "Hi" });
@@ -56,7 +45,7 @@ describe.each(aiSdkVersions)("ai $title", (version) => {
   scene("a chat whose reply is still being written refuses a second page, where the relay says so", async () => {
     const gate = new Gate();
     const scripts = [{ steps: [{ text: "Hello " }, { pause: gate }, { text: "Ada" }] }, { text: "Yes." }];
-    await using site = await siteOf(scripts, { onBusy: "reject" });
+    await using site = await aiSdkSite(scripts, { onBusy: "reject" });
     const first = await open({ url: site.url });
     await first.begin("sendMessage", { text: "Hi" });
     const { messages } = await untilText(first, "Hello ");

@@ -3,7 +3,8 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { ClientWrapper } from "../../src/contract/client.ts";
-import { createRelay, memoryLog, type Relay, type RelayOptions, toNode } from "../../src/server/index.ts";
+import { aiSdk, createRelay, memoryLog, type Relay, type RelayOptions, toNode } from "../../src/server/index.ts";
+import { MemoryStore } from "../../src/store/memory.ts";
 import { type ReplyScript, type ScriptedClient, scriptedClient } from "../../src/testing/index.ts";
 
 /** A relay with its address. */
@@ -47,6 +48,18 @@ export async function relaySite(
       await relay.drain(0);
     },
   };
+}
+
+/** Starts a relay for `useChat` of the AI SDK that keeps conversations. */
+export function aiSdkSite(scripts: readonly ReplyScript[], options: Partial<RelayOptions> = {}): Promise<RelaySite> {
+  return relaySite(scripts, {
+    authorize: "public",
+    dialect: aiSdk,
+    onError: () => undefined,
+    log: memoryLog(),
+    sessions: { store: new MemoryStore() },
+    ...options,
+  });
 }
 
 async function listening(server: Server): Promise<number> {
