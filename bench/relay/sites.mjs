@@ -15,7 +15,7 @@ export const SITES = [
   { name: "by-hand", label: "the client by hand in a web handler", log: "", packages: ["cloudllm"] },
   { name: "cloudllm", label: "cloudllm", log: "off", packages: ["cloudllm"], canAttach: true },
   { name: "cloudllm", label: "cloudllm", log: "memory", packages: ["cloudllm"], canAttach: true },
-  { name: "cloudllm", label: "cloudllm", log: "sqlite", packages: ["cloudllm", "better-sqlite3"], canAttach: true },
+  { name: "cloudllm", label: "cloudllm", log: "sqlite", packages: ["cloudllm"], canAttach: true },
   { name: "cloudllm", label: "cloudllm", log: "redis", packages: ["cloudllm", "ioredis"], canAttach: true },
   { name: "ai-sdk", label: "AI SDK", log: "off", packages: ["ai"] },
   {

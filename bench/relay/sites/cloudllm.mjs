@@ -8,10 +8,7 @@ const LOGS = {
   off: async () => undefined,
   memory: async () => memoryLog(),
   sqlite: async ({ folder }) => {
-    const [{ default: Database }, { sqliteLog }] = await Promise.all([
-      import("better-sqlite3"),
-      import("cloudllm/store/sqlite"),
-    ]);
+    const [Database, { sqliteLog }] = await Promise.all([sqlite(), import("cloudllm/store/sqlite")]);
     return sqliteLog(new Database(join(folder, "runs.db")));
   },
   redis: async ({ redis }) => {
@@ -19,6 +16,11 @@ const LOGS = {
     return redisLog(new Redis(redis));
   },
 };
+
+/** SQLite of Node itself, else better-sqlite3: a native package is built for one version of Node. */
+async function sqlite() {
+  return process.getBuiltinModule("node:sqlite")?.DatabaseSync ?? (await import("better-sqlite3")).default;
+}
 
 /** @type {import("../sites.mjs").Open} */
 export async function open(provider, log, place) {
