@@ -6,7 +6,8 @@ import { ResponsesEncoder } from "../../src/dialects/openai-responses/encoder.ts
 import { EventNumbers } from "../../src/dialects/openai-responses/event-numbers.ts";
 import { EMPTY_MEMO } from "../../src/dialects/openai-responses/request.ts";
 import { OutlineRecorder } from "../../src/dialects/outline.ts";
-import { Feed, type Mask } from "../../src/server/feed/feed.ts";
+import { Feed } from "../../src/server/feed/feed.ts";
+import type { Mask } from "../../src/server/feed/feed-events.ts";
 import { EncodedWire } from "../../src/server/feed/viewer-wire.ts";
 import { entryId } from "../../src/server/log/entry-id.ts";
 import type { LogEntry, RunEnd } from "../../src/server/log/log.ts";

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { decodeEvent } from "../../src/dialects/native/reader.ts";
 import type { NativeEvent, WireEvent } from "../../src/dialects/native/wire.ts";
-import { Feed, frameOf, type Mask } from "../../src/server/feed/feed.ts";
+import { Feed } from "../../src/server/feed/feed.ts";
+import { frameOf, type Mask } from "../../src/server/feed/feed-events.ts";
 import type { Frame } from "../../src/server/feed/frame.ts";
 import { Viewer } from "../../src/server/feed/viewer.ts";
 import { SharedWire } from "../../src/server/feed/viewer-wire.ts";

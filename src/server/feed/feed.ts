@@ -1,27 +1,21 @@
 /** The entries of one run in the memory of this process, and the viewers that read them. */
 
 import type { MessageChunk } from "../../contract/chunk.ts";
-import type { AssistantMessage } from "../../contract/message.ts";
-import { encodeEvent } from "../../dialects/native/encode.ts";
 import type { NativeEvent } from "../../dialects/native/wire.ts";
 import type { EntryId } from "../log/entry-id.ts";
 import { sizeOfEntry } from "../log/entry-size.ts";
 import type { LogEntry, RunEnd, RunHead } from "../log/log.ts";
-import { coalesced } from "./coalesce.ts";
 import { Cursor } from "./cursor.ts";
-import { Frame } from "./frame.ts";
-
-/** The view of a run that its viewers get. */
-export interface Mask {
-  chunks(chunks: readonly MessageChunk[]): readonly MessageChunk[];
-  message(message: AssistantMessage): AssistantMessage;
-  end(end: RunEnd): EndEvent | Promise<EndEvent>;
-}
-
-/** The last event of a run. */
-export type EndEvent = Extract<NativeEvent, { readonly type: "complete" | "failed" }>;
-
-type OpenedEvent = Extract<NativeEvent, { readonly type: "opened" }>;
+import {
+  type EncodedEvent,
+  type EndEvent,
+  encodedEvent,
+  type FeedEntry,
+  FeedEvents,
+  type Mask,
+  type OpenedEvent,
+} from "./feed-events.ts";
+import type { Frame } from "./frame.ts";
 
 /** A reader of a feed. */
 export interface FeedReader {
@@ -45,38 +39,11 @@ export interface FeedPlace {
   sent: number;
 }
 
-/** An event, as it is and on the relay's own wire. */
-export interface EncodedEvent<Event extends NativeEvent = NativeEvent> {
-  readonly event: Event;
-  readonly frame: Frame;
-}
-
-interface FeedEntry {
-  readonly entry: LogEntry;
-  /** The id before it; `undefined` for the first. */
-  readonly previous: EntryId | undefined;
-  /** The bytes of this entry and of all before it. */
-  readonly bytes: number;
-  /** The chunks as they came, for readers that take them at once: until the next entry. */
-  pieces: readonly MessageChunk[] | undefined;
-  /**
-   * On the wire, for readers that got the entry before it: made once; `hidden` when nothing of it shows. That of chunks
-   * is kept until the next entry: readers behind that get a joined event.
-   */
-  frame: Frame | "hidden" | undefined;
-}
-
 /** A viewer that is behind gets at most so many bytes at a time. */
 const MAX_BACKLOG = 262_144;
 
 /** The run is read so many bytes ahead of its fastest viewer (law 6). */
 const MAX_AHEAD = 1_048_576;
-
-/** The end of a reply whose own end cannot be shown. */
-const FAILED: EndEvent = {
-  type: "failed",
-  error: { kind: "server", message: "The reply failed on the server.", retryable: false },
-};
 
 /**
  * Keeps the entries since the last snapshot, and those between it and the one before. So a viewer that is a little
@@ -91,7 +58,7 @@ export class Feed {
   readonly messageId: string;
   /** The parts of that message before this run. */
   readonly before: readonly MessageChunk[] | undefined;
-  readonly #mask: Mask;
+  readonly #events: FeedEvents;
   readonly #readers = new Set<FeedReader>();
   #entries: FeedEntry[] = [];
   /** How many entries have been removed from the front. */
@@ -115,7 +82,7 @@ export class Feed {
     this.chat = chat.slice(chat.indexOf("/") + 1);
     this.messageId = messageId;
     this.before = before;
-    this.#mask = mask;
+    this.#events = new FeedEvents(mask);
   }
 
   get readers(): ReadonlySet<FeedReader> {
@@ -158,7 +125,7 @@ export class Feed {
   /** The provider has accepted the request. */
   open(provider: string, model: string): void {
     if (this.#opened) return;
-    this.#opened = shownAs({ type: "opened", run: this.run, provider, model });
+    this.#opened = encodedEvent({ type: "opened", run: this.run, provider, model });
     this.#notify();
   }
 
@@ -193,9 +160,9 @@ export class Feed {
   finish(end: RunEnd): void {
     if (this.#end) return;
     this.#end = end;
-    const event = this.#endEvent(end);
-    if (event instanceof Promise) void event.then((signed) => this.#showEnd(signed));
-    else this.#showEnd(event);
+    const shown = this.#events.endOf(end);
+    if (shown instanceof Promise) void shown.then((signed) => this.#showEnd(signed));
+    else this.#showEnd(shown);
     this.stopWaiting();
   }
 
@@ -249,12 +216,12 @@ export class Feed {
    * entries.
    */
   read(place: FeedPlace): Frame | undefined {
-    return this.#next(place, (shown, last, got) => this.#frameOf(shown, last, got));
+    return this.#next(place, (shown, last, got) => this.#events.frameOf(shown, last, got));
   }
 
   /** Returns the next entries as one event, and moves the reader's place behind them; `undefined` for none. */
   readEvent(place: FeedPlace): NativeEvent | undefined {
-    return this.#next(place, (shown, last, got) => this.#eventOf(shown, last, got));
+    return this.#next(place, (shown, last, got) => this.#events.eventOf(shown, last, got));
   }
 
   /** Returns whether there is something to read, which may turn out to be nothing that shows. */
@@ -285,21 +252,8 @@ export class Feed {
     return undefined;
   }
 
-  /** A run always has an end, also when the mask fails. */
-  #endEvent(end: RunEnd): EndEvent | Promise<EndEvent> {
-    try {
-      return this.#mask.end(end);
-    } catch {
-      return FAILED;
-    }
-  }
-
-  #showEnd(event: EndEvent): void {
-    try {
-      this.#shownEnd = shownAs(event);
-    } catch {
-      this.#shownEnd = shownAs(FAILED); // such as an `output` that JSON does not have
-    }
+  #showEnd(shown: EncodedEvent<EndEvent>): void {
+    this.#shownEnd = shown;
     this.#notify();
   }
 
@@ -328,44 +282,4 @@ export class Feed {
     this.#fastest = place.sent;
     if (this.#resume && !this.isAhead) this.stopWaiting();
   }
-
-  /** Returns entries on the wire; `undefined` when nothing of them shows. */
-  #frameOf(shown: readonly FeedEntry[], last: FeedEntry, got: EntryId | undefined): Frame | undefined {
-    const [first = last] = shown;
-    const isShared = first.entry.type === "snapshot" || (first === last && got === first.previous);
-    if (isShared && first.frame) return first.frame === "hidden" ? undefined : first.frame;
-    const event = this.#eventOf(shown, last, got);
-    const frame = event && frameOf(event);
-    if (isShared) first.frame = frame ?? "hidden";
-    return frame;
-  }
-
-  #eventOf(shown: readonly FeedEntry[], last: FeedEntry, got: EntryId | undefined): NativeEvent | undefined {
-    const [first = last] = shown;
-    const { entry } = first;
-    if (entry.type === "snapshot") {
-      const { id, message, tools, outline } = entry;
-      const visible = { message: this.#mask.message(message), ...(tools && { tools: this.#mask.chunks(tools) }) };
-      return { type: "snapshot", id, ...visible, outline };
-    }
-    if (first === last && got === first.previous) {
-      return this.#chunksEvent(entry.id, first.pieces ?? entry.chunks, undefined);
-    }
-    const chunks = shown.flatMap((one) => (one.entry.type === "chunks" ? one.entry.chunks : []));
-    return this.#chunksEvent(last.entry.id, coalesced(chunks), got);
-  }
-
-  #chunksEvent(id: EntryId, chunks: readonly MessageChunk[], after: EntryId | undefined): NativeEvent | undefined {
-    const visible = this.#mask.chunks(chunks);
-    return visible.length === 0 ? undefined : { type: "chunks", id, after, chunks: visible };
-  }
-}
-
-function shownAs<Event extends NativeEvent>(event: Event): EncodedEvent<Event> {
-  return { event, frame: frameOf(event) };
-}
-
-/** Returns an event on the wire. */
-export function frameOf(event: NativeEvent): Frame {
-  return new Frame(encodeEvent(event));
 }

@@ -1,7 +1,8 @@
 /** A reply that the log has no longer, from the conversation that the relay keeps. */
 
 import type { RunEnd, RunHead } from "../log/log.ts";
-import { Feed, type Mask } from "./feed.ts";
+import { Feed } from "./feed.ts";
+import type { Mask } from "./feed-events.ts";
 
 /** Returns a feed with the end of a run, for a viewer that missed it. */
 export function recordedFeed(

@@ -5,7 +5,8 @@ import { Mirror } from "../../dialects/mirror.ts";
 import type { NativeEvent } from "../../dialects/native/wire.ts";
 import { inOrder } from "../../dialects/ordered-chunks.ts";
 import { type EntryId, entryId } from "../log/entry-id.ts";
-import { type Feed, type FeedPlace, frameOf } from "./feed.ts";
+import type { Feed, FeedPlace } from "./feed.ts";
+import { frameOf } from "./feed-events.ts";
 import { Frame } from "./frame.ts";
 
 /** The frames of one connection, in order. */

@@ -1,6 +1,7 @@
 /** A reader of a run that waits for its end: for answers in one piece. */
 
-import type { EndEvent, Feed, FeedPlace, FeedReader } from "../feed/feed.ts";
+import type { Feed, FeedPlace, FeedReader } from "../feed/feed.ts";
+import type { EndEvent } from "../feed/feed-events.ts";
 
 /**
  * Resolves with the end of a run as its readers see it; with `undefined` when it continues in another process. While

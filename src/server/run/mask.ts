@@ -2,7 +2,7 @@
 
 import { SendError } from "../../contract/errors.ts";
 import type { AssistantMessage } from "../../contract/message.ts";
-import type { EndEvent, Mask } from "../feed/feed.ts";
+import type { EndEvent, Mask } from "../feed/feed-events.ts";
 import type { RunHead } from "../log/log.ts";
 import { exposedChunks, exposedMessage } from "../policy/exposed-message.ts";
 import { maskedError } from "../policy/masked-error.ts";
