@@ -23,6 +23,7 @@ import { LLMSession } from "cloudllm";
 import { FileStore } from "cloudllm/store/file";
 import { scriptedClient } from "cloudllm/testing";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { takeLease } from "../../src/store/file/lease.ts";
 import { LogFile } from "../../src/store/file/log-file.ts";
 
 let folder = "";
@@ -324,6 +325,31 @@ describe("a holder that was silent, lost the lease, and wakes up", () => {
     await expect(store.replace("s", [stopping])).rejects.toMatchObject(busy(/taken over/));
     expect(readFileSync(join(folder, "s.jsonl"), "utf8")).toBe(file);
     expect(readdirSync(folder).sort()).toEqual(["s.jsonl", "s.lock"]);
+  });
+
+  test.each<[string, () => void, string]>([
+    ["the new file", () => rmSync(join(folder, "s.jsonl.new")), "storage"],
+    ["the folder", () => rmSync(folder, { recursive: true }), "busy"],
+  ])("says so when another program takes %s away while it is replaced", async (_what, takeAway, kind) => {
+    const store = silentStore();
+    await store.append("s", [record]);
+    const taking = { ...record, toJSON: () => takeAway() ?? record };
+    await expect(store.replace("s", [taking])).rejects.toMatchObject({ name: "SendError", kind });
+  });
+
+  test("says so when the folder is taken away before the new file is there", async () => {
+    const store = silentStore();
+    await store.append("s", [record]);
+    const close = vi.spyOn(LogFile.prototype, "close").mockImplementation(async () => {
+      rmSync(folder, { recursive: true });
+    });
+    await expect(store.replace("s", [record])).rejects.toMatchObject({ name: "SendError", kind: "busy" });
+    close.mockRestore();
+  });
+
+  test("says so when the folder is taken away before its lease is there", async () => {
+    const taken = takeLease(join(folder, "away", "s.lock"), "The session", LEASE_MS);
+    await expect(taken).rejects.toMatchObject({ name: "SendError", kind: "storage" });
   });
 
   test("does not replace another's file, though it stood still while it took the session over", async () => {

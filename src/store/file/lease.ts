@@ -140,7 +140,7 @@ function created(path: string): string | undefined {
     file = openSync(path, "wx", 0o600);
   } catch (error) {
     if (codeOf(error) === "EEXIST") return undefined;
-    throw error;
+    throw codeOf(error) === "ENOENT" ? noFolder(path, error) : error;
   }
   try {
     // Synchronous: nothing else of this process runs between creating the file and writing it.
@@ -227,6 +227,11 @@ function isSame(a: Sighting, b: Sighting): boolean {
 function noLease(path: string): SendError {
   const message = `${basename(path)} is not a file, so it cannot be a lease. It was left as it is.`;
   return new SendError("storage", message, { cause: new Error(`The lease is ${path}.`) });
+}
+
+function noFolder(path: string, cause: unknown): SendError {
+  const message = `The folder of ${basename(path)} was deleted or moved. Nothing was written.`;
+  return new SendError("storage", message, { cause: new Error(`The lease is ${path}.`, { cause }) });
 }
 
 /** Returns the holder that a file names; `undefined` for an incomplete file. Any complete object is valid, also that of

@@ -104,6 +104,7 @@ export function successorOf(path: string): string {
  * Replaces the file by one with these records alone. A crash leaves the one or the other. Resolves when the new file is
  * on the disk. The caller must have the lease, and must have closed the file: Windows cannot rename over an open file.
  * @param check called right before the file is replaced; throws when the lease is lost
+ * @throws {SendError} kind `storage` when another program has taken the folder or the new file away
  */
 export async function replaceRecords(
   path: string,
@@ -112,8 +113,10 @@ export async function replaceRecords(
 ): Promise<void> {
   const next = successorOf(path);
   await rm(next, { force: true }); // left by a process that ended before the rename
+  const handle = await open(next, "wx", 0o600).catch((error: unknown) => {
+    throw isMoved(error) ? replaced(path, error) : error;
+  });
   try {
-    const handle = await open(next, "wx", 0o600);
     try {
       await handle.writeFile(bytesOf([HEADER, ...records]));
       await handle.sync();
@@ -124,7 +127,7 @@ export async function replaceRecords(
     renameSync(next, path);
   } catch (error) {
     await rm(next, { force: true });
-    throw error;
+    throw isMoved(error) ? replaced(path, error) : error;
   }
   await syncFolder(dirname(path));
 }
@@ -205,7 +208,7 @@ export class LogFile {
   static async open(path: string, expected: FileIdentity, fsync: boolean): Promise<LogFile> {
     const { O_RDWR, O_CREAT, O_EXCL } = constants;
     const handle = await open(path, expected ? O_RDWR : O_RDWR | O_CREAT | O_EXCL, 0o600).catch((error: unknown) => {
-      throw codeOf(error) === (expected ? "ENOENT" : "EEXIST") ? replaced(path, error) : error;
+      throw isMoved(error) ? replaced(path, error) : error;
     });
     try {
       const { size, dev, ino } = await handle.stat({ bigint: true });
@@ -258,6 +261,11 @@ export class LogFile {
       });
     }
   }
+}
+
+/** Returns whether a file that is to be there is away, or one that is to be new is there. */
+function isMoved(error: unknown): boolean {
+  return ["ENOENT", "EEXIST"].some((code) => code === codeOf(error));
 }
 
 function replaced(path: string, cause?: unknown): SendError {

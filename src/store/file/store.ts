@@ -140,7 +140,12 @@ export class FileStore implements SessionStore {
     delete claim.file; // the next record opens the new one
     await file?.close();
     await forgetTitle(titlePathOf(path));
-    await replaceRecords(path, records, () => claim.lease.check());
+    try {
+      await replaceRecords(path, records, () => claim.lease.check());
+    } catch (error) {
+      claim.lease.check(); // its new holder may have taken the file away
+      throw error;
+    }
     const title = titleSetBy(records);
     if (title !== undefined) await keepTitle(titlePathOf(path), title);
     claim.identity = await identityOf(path);
