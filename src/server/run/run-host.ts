@@ -8,28 +8,24 @@ import { LogFollower } from "../feed/log-follower.ts";
 import { readAll } from "../feed/log-pages.ts";
 import { recordedFeed } from "../feed/recorded-feed.ts";
 import { Viewer, type ViewerParts } from "../feed/viewer.ts";
-import type { ChatRun, LogWriter, ReplyLog, RunEnd, RunHead } from "../log/log.ts";
+import type { ReplyLog, RunEnd, RunHead } from "../log/log.ts";
 import { within } from "../log/log-deadline.ts";
 import { BEHIND_ALL, isAnswered } from "../log/lost-run.ts";
 import type { Caller } from "../policy/policy-options.ts";
 import type { RelaySettings } from "../relay-options.ts";
 import { type Signer, signerOf } from "../request/signature.ts";
 import type { CheckedStart } from "../request/start-request.ts";
-import { approvalsIn, UsedApprovals } from "../request/used-approvals.ts";
 import { ActiveRuns, type OnBusy } from "./active-runs.ts";
-import { Admission } from "./admission.ts";
-import { EarlyStops } from "./early-stops.ts";
 import { maskOf } from "./mask.ts";
-import { clientOf, replySource, requestToKeep, scopedChat } from "./reply-source.ts";
+import { readyController } from "./ready-controller.ts";
+import { scopedChat } from "./reply-source.ts";
 import { Run, type RunParts } from "./run.ts";
+import { RunStarter } from "./run-starter.ts";
 import { type Begun, Runs } from "./runs.ts";
 import type { StoredReplies } from "./stored-replies.ts";
 import { mayBeTakenOver, takeOver } from "./take-over.ts";
 
-/** A log that does not answer a start for so long is left aside, in milliseconds: another process may start it too. */
-const START_DEADLINE_MS = 3_000;
-
-/** The same for every other question, and for a start while the log has not answered one before. */
+/** A log that does not answer a question for so long has failed, in milliseconds. */
 const LOG_DEADLINE_MS = 1_000;
 
 /** Viewers come back to a log that did not answer after so long, in milliseconds. */
@@ -47,28 +43,32 @@ const DRAIN_END_MS = 5_000;
 /** A stop waits for the run's end for so long, in milliseconds. */
 const STOP_MS = 2_000;
 
+/** Keeps the runs of this process, and finds those of others. */
 export class RunHost {
   readonly #activeRuns: ActiveRuns;
   readonly signer: Signer | undefined;
   readonly #now = (): number => performance.now();
   readonly #settings: RelaySettings;
   readonly #runs: Runs;
-  readonly #admission: Admission;
-  readonly #approvals: UsedApprovals;
-  readonly #earlyStops = new EarlyStops();
+  readonly #starter: RunStarter;
   /** Of the next run, where one can be made before: its signal takes longer than all other parts of a run together. */
   #controller: AbortController | undefined = readyController();
   #isDraining = false;
-  /** The log has not answered a start, and no start since. */
-  #isLogAway = false;
 
   constructor(settings: RelaySettings) {
     const { log, policy } = settings;
     this.#settings = settings;
     this.#runs = new Runs(this.#now);
-    this.#admission = new Admission(policy, this.#runs);
-    this.#approvals = new UsedApprovals(settings);
     this.#activeRuns = new ActiveRuns(log, this.#runs);
+    this.#starter = new RunStarter({
+      settings,
+      runs: this.#runs,
+      activeRuns: this.#activeRuns,
+      now: this.#now,
+      mustNotDrain: () => this.#mustNotDrain(),
+      run: (parts) => this.#run(parts),
+      recorded: (head, end) => this.recorded(head, end),
+    });
     this.signer = policy.secret === undefined ? undefined : signerOf(policy.secret);
   }
 
@@ -97,7 +97,7 @@ export class RunHost {
     const id = start.run;
     const run =
       this.#runs.run(id) ??
-      (await this.#runs.start(id, () => this.#begin(start, caller, stored, this.#settings.onBusy ?? onBusy)));
+      (await this.#runs.start(id, () => this.#starter.begin(start, caller, stored, this.#settings.onBusy ?? onBusy)));
     if (run && run.head.owner !== caller.user) throw notFound();
     return run;
   }
@@ -137,7 +137,7 @@ export class RunHost {
     const head = await this.head(id, caller, chat);
     const here = this.#runs.run(id) ?? this.#runs.follower(id);
     if (here && !here.feed.isElsewhere) return here.feed;
-    if (this.#isDraining) throw ending();
+    this.#mustNotDrain();
     return this.#follow(head).feed;
   }
 
@@ -193,7 +193,7 @@ export class RunHost {
     try {
       await this.head(id, caller, chat);
     } catch (error) {
-      if (error instanceof Refusal && error.status === 404) this.#earlyStops.add(id, caller, this.#now());
+      if (error instanceof Refusal && error.status === 404) this.#starter.stopEarly(id, caller);
       throw error;
     }
     return this.#activeRuns.stop(id, STOP_MS);
@@ -240,89 +240,10 @@ export class RunHost {
     await within(this.#runs.settled(), DRAIN_END_MS).catch(() => undefined);
   }
 
-  async #begin(start: CheckedStart, caller: Caller, stored: StoredReplies | undefined, onBusy: OnBusy): Promise<Begun> {
-    this.#mayBegin(start.run, caller);
-    const { log } = this.#settings;
-    const end = stored?.endOf(start.run); // while the log is asked
-    const source = replySource(this.#settings, start, caller);
-    const { provider, model } = clientOf(this.#settings, start.model);
-    const head: RunHead = {
-      id: start.run,
-      chat: scopedChat(caller, start.chat),
-      owner: caller.user,
-      startedAt: Date.now(),
-      provider,
-      model,
-      ...(start.messageId !== undefined && { messageId: start.messageId }),
-      ...(start.before && { before: start.before }),
-      ...requestToKeep(this.#settings, start),
-      ...(start.kept && { kept: start.kept }),
-    };
-    const begun = log.begin(head);
-    const latest = start.chat === start.run ? undefined : log.latestRun(head.chat); // at the same time
-    latest?.catch(() => undefined); // when the run may not begin, its chat does not matter
-    const writer = await this.#answered(begun, head);
-    if (writer === undefined) return undefined;
-    const deleted = () => begun.then((taken) => taken && log.delete(head.id)).catch(() => undefined);
-    const known = await end;
-    if (known) {
-      if (writer !== "away") await deleted();
-      return { head, recorded: this.recorded(head, known) };
-    }
-    const release = this.#admission.reserve(caller);
-    try {
-      await this.#admission.check(caller);
-      const asked = approvalsIn(start);
-      if (asked) this.#approvals.check(head, asked); // before the chat's last run is stopped for this one
-      if (latest) await this.#claim(head, writer === "away" ? undefined : latest, onBusy);
-      this.#mayBegin(head.id, caller);
-      if (asked) await this.#approvals.use(head, asked);
-      this.#mayBegin(head.id, caller); // the approvals have taken their time
-      if (asked) this.#approvals.begins(head, asked);
-      return this.#run({ head, source, writer: writer === "away" ? begun : writer });
-    } catch (error) {
-      const isDeleted = deleted();
-      if (writer !== "away") await isDeleted; // a log that is away has it to delete later
-      throw error;
-    } finally {
-      release();
-    }
-  }
-
-  /** @throws {Refusal} 503 when this process is about to end, 409 when the run was stopped before */
-  #mayBegin(id: string, caller: Caller): void {
-    if (this.#isDraining) throw ending();
-    if (this.#earlyStops.has(id, caller, this.#now())) {
-      throw new Refusal(409, "aborted", "The run was stopped before it began.");
-    }
-  }
-
-  /** Resolves with the writer; with `undefined` when the id is taken, and with `away` when the log does not answer. */
-  async #answered(begun: Promise<LogWriter | undefined>, head: RunHead): Promise<LogWriter | "away" | undefined> {
-    const answered = begun.finally(() => {
-      this.#isLogAway = false;
-    });
-    try {
-      return await within(answered, this.#isLogAway ? LOG_DEADLINE_MS : START_DEADLINE_MS);
-    } catch (cause) {
-      this.#isLogAway = true;
-      const message = "The log does not take the run: viewers of other processes cannot come to it.";
-      this.#settings.onError(new SendError("storage", message, { cause }), head);
-      return "away";
-    }
-  }
-
-  /** Makes the run the only one of its chat; of this process alone when the log does not answer. */
-  async #claim(head: RunHead, latest: Promise<ChatRun | undefined> | undefined, onBusy: OnBusy): Promise<void> {
-    if (!latest) return this.#activeRuns.claimHere(head, onBusy);
-    try {
-      await this.#activeRuns.claim(head, latest, onBusy);
-    } catch (cause) {
-      if (cause instanceof Refusal) throw cause;
-      const message = "The log does not answer: the chat's runs of other processes are unknown.";
-      this.#settings.onError(new SendError("storage", message, { cause }), head);
-      await this.#activeRuns.claimHere(head, onBusy);
-    }
+  /** @throws {Refusal} 503 when this process is about to end */
+  #mustNotDrain(): void {
+    if (!this.#isDraining) return;
+    throw new Refusal(503, "overloaded", "The server is about to end.", { retryAfterMs: DRAIN_RETRY_MS });
   }
 
   #run(parts: RunStart): Run {
@@ -376,21 +297,3 @@ export class RunHost {
 }
 
 type RunStart = Pick<RunParts, "head" | "source" | "writer" | "takenOver"> & { readonly feed?: Feed };
-
-/**
- * Returns a controller with its signal; `undefined` where a controller belongs to the request that makes it, as on
- * Cloudflare's workers. There, none may be made before the first request.
- * @see https://github.com/cloudflare/workerd/issues/3657
- */
-function readyController(): AbortController | undefined {
-  const { process, navigator } = globalThis;
-  // These workers may call themselves Node.
-  if (process?.release?.name !== "node" || navigator?.userAgent === "Cloudflare-Workers") return undefined;
-  const controller = new AbortController();
-  void controller.signal; // Node makes it when it is first asked for
-  return controller;
-}
-
-function ending(): Refusal {
-  return new Refusal(503, "overloaded", "The server is about to end.", { retryAfterMs: DRAIN_RETRY_MS });
-}
