@@ -111,11 +111,11 @@ export type {
   ReplyPosition,
   TokenCounting,
 } from "./protocols/protocol.ts";
-export type { RateLimitOptions } from "./reliability/call-queue.ts";
 export type { CircuitOptions } from "./reliability/circuit-breaker.ts";
 export { type FallbackOptions, fallback } from "./reliability/fallback.ts";
 export { type HedgeOptions, hedge } from "./reliability/hedge.ts";
 export { rateLimit } from "./reliability/rate-limit.ts";
+export type { RateLimitOptions } from "./reliability/rate-limit-options.ts";
 export type { SharedAnswer, SharedCall, SharedWindow } from "./reliability/shared-window.ts";
 export type { AnsweredCall, CallAnswer, StoredAnswer } from "./session/call-answer.ts";
 export type { TurnInput } from "./session/history.ts";

@@ -1,6 +1,7 @@
 /** Keeps a client within its provider's limits: calls wait in a queue instead of being refused. */
 
 import type { ClientWrapper, TypedClient } from "../contract/client.ts";
+import { loadPart } from "../contract/load-part.ts";
 import { limitsLeft } from "../contract/timeouts.ts";
 import { settledFor } from "../stream/caller-stack.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
@@ -8,8 +9,10 @@ import { clientOf } from "../stream/open-stream.ts";
 import { refusalOf } from "../stream/transfer.ts";
 import { waitBefore, withWaitBefore } from "../stream/wait-before.ts";
 import { askComplete, askStreamed } from "./ask.ts";
-import { CallQueue, type RateLimitOptions } from "./call-queue.ts";
+import type { CallQueue } from "./call-queue.ts";
+import { callQueues } from "./load-call-queue.ts";
 import { countingBy } from "./race-client.ts";
+import { checkRateLimit, type RateLimitOptions } from "./rate-limit-options.ts";
 
 /**
  * Returns a client whose calls wait their turn, in the order in which they were made. A call whose signal fires leaves
@@ -28,14 +31,19 @@ import { countingBy } from "./race-client.ts";
  * ```
  */
 export function rateLimit(client: ClientWrapper, options: RateLimitOptions): TypedClient {
-  const queue = new CallQueue(options);
+  checkRateLimit(options);
+  const limits = { ...options };
+  let queue: CallQueue | undefined;
   const limited = clientOf({
     provider: client.provider,
     model: client.model,
     defaults: client.defaults,
     async open(messages, options, streamed) {
       const startedAt = performance.now();
-      const release = await settledFor(queue.acquire(client, messages, options));
+      if (!callQueues.isLoaded) await settledFor(loadPart(callQueues));
+      queue ??= new callQueues.loaded.CallQueue(limits);
+      const calls = queue;
+      const release = await settledFor(calls.acquire(client, messages, options));
       const { timeouts } = options;
       const passedMs = performance.now() - startedAt;
       const beforeMs = waitBefore(timeouts, passedMs);
@@ -45,9 +53,9 @@ export function rateLimit(client: ClientWrapper, options: RateLimitOptions): Typ
         stream.replaceFailure((error) => withWaitBefore(error, beforeMs));
         // Known with the headers; a wrapper may know only at the end which client has answered.
         const { rateLimits } = stream.partial;
-        queue.learn(rateLimits);
+        calls.learn(rateLimits);
         stream.onEnd((message, error) => {
-          if (!rateLimits) queue.learn(message.rateLimits);
+          if (!rateLimits) calls.learn(message.rateLimits);
           release(message, error);
         });
         // A value that the schema has accepted is of the schema's type, whichever client was asked.

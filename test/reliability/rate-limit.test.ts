@@ -12,6 +12,11 @@ import { CHAT } from "../support/wires.ts";
 const QUESTION = [{ role: "user", content: "hi" }] as const;
 const script = { text: "Hello.", ending: { usage: { inputTokens: 50, outputTokens: 50 } } };
 
+await rateLimit(
+  scriptedClient(() => script),
+  {},
+).sendMessage(QUESTION); // the first call loads the queue
+
 /** Lets everything happen that is due now. */
 const settle = () => vi.advanceTimersByTimeAsync(0);
 
