@@ -1,4 +1,4 @@
-/** The parts of a client that a call needs: its protocol and transport, and the engine of schemas. */
+/** The parts of a client that a call needs: its protocol and transport, schemas, and the recovery of replies. */
 
 import { Deadlines } from "../call/deadlines.ts";
 import { withFacts } from "../contract/error-copies.ts";
@@ -12,6 +12,7 @@ import { messageOf } from "../platform/text-of.ts";
 import type { Protocol } from "../protocols/protocol.ts";
 import { lacksSchemaEngine, schemaEngine } from "../schema/load-engine.ts";
 import { lacksRecovery, recovery } from "../stream/load-recovery.ts";
+import { lacksValidation, validation } from "../stream/load-validation.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { ProviderDefinition } from "./definition.ts";
 
@@ -72,9 +73,8 @@ export class ProtocolLoader {
 
   /** Resolves with the failure, if there is one, as all of these. */
   async #loadFor(options: Needs): Promise<SendError | undefined> {
-    const missing = [lacksSchemaEngine(options) && schemaEngine, lacksRecovery(options) && recovery];
-    const parts = missing.map((part) => (part ? this.#loadPart(part) : undefined)); // all at the same time
-    return (await this.#begin()) ?? (await parts[0]) ?? (await parts[1]);
+    const failures = missingParts(options).map((part) => this.#loadPart(part)); // all at the same time
+    return (await this.#begin()) ?? (await Promise.all(failures)).find((failure) => failure !== undefined);
   }
 
   async #loadPart(part: LazyPart<unknown>): Promise<SendError | undefined> {
@@ -113,7 +113,15 @@ export class ProtocolLoader {
 }
 
 function lacksPart(options: Needs): boolean {
-  return lacksSchemaEngine(options) || lacksRecovery(options);
+  return lacksSchemaEngine(options) || lacksValidation(options) || lacksRecovery(options);
+}
+
+function missingParts(options: Needs): readonly LazyPart<unknown>[] {
+  return [
+    ...(lacksSchemaEngine(options) ? [schemaEngine] : []),
+    ...(lacksValidation(options) ? [validation] : []),
+    ...(lacksRecovery(options) ? [recovery] : []),
+  ];
 }
 
 async function loadBoth(load: () => Protocol | Promise<Protocol>, transport: Transport): Promise<Protocol> {

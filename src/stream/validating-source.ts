@@ -14,26 +14,17 @@ import { asTimedOut } from "./attempts-in-flight.ts";
 import type { ReplyFacts } from "./reply-facts.ts";
 import { type ChunkSink, type ChunkSource, NO_SINK } from "./source.ts";
 
-type Checks = Pick<
+/** The options that say what is validated, and for how long. */
+export type Checks = Pick<
   SendOptions,
   "tools" | "output" | "invalidArguments" | "invalidOutput" | "signal" | "timeouts" | "providerOptions"
 >;
 
 /**
- * Returns the same source with validation, or the source itself if nothing is to be validated. `timeouts.total` begins
- * now.
- */
-export function validatingSource(source: ChunkSource, options: Checks): ChunkSource {
-  const checksCalls = options.invalidArguments !== "deliver" && options.tools?.some((tool) => tool.parameters);
-  if (!checksCalls && options.output === undefined) return source;
-  return new ValidatingSource(source, options, checksCalls ? options.tools : []);
-}
-
-/**
  * Passes on only validated chunks from a source to its stream. Asynchronous rules hold up the flush, and the source is
  * not asked again before they answer; a failure (the caller's signal, a deadline) does not wait for them.
  */
-class ValidatingSource implements ChunkSource, ChunkSink {
+export class ValidatingSource implements ChunkSource, ChunkSink {
   readonly facts: ReplyFacts;
   /** The array to which the source appends; the stream's own array holds only validated chunks. */
   chunks: MessageChunk[] = [];
@@ -53,6 +44,7 @@ class ValidatingSource implements ChunkSource, ChunkSink {
   /** The rest is read for its usage alone, and is not validated. */
   #isUnseen = false;
 
+  /** `timeouts.total` begins now. */
   constructor(source: ChunkSource, options: Checks, checkedTools: Checks["tools"]) {
     const { tools, output, invalidOutput, signal, timeouts, providerOptions } = options;
     this.facts = source.facts;

@@ -10,8 +10,8 @@ import { allNames, checkNames } from "../contract/unknown-option.ts";
 import { checkCall } from "../contract/validate.ts";
 import type { Clock } from "../platform/clock.ts";
 import { lacksSchemaEngine, schemaEngine } from "../schema/load-engine.ts";
+import { lacksValidation, validatingSource, validation } from "../stream/load-validation.ts";
 import { clientOf, openStream } from "../stream/open-stream.ts";
-import { validatingSource } from "../stream/validating-source.ts";
 import { estimateInputTokens } from "../tokens/estimate.ts";
 import { checkScript, checkScripts } from "./check-script.ts";
 import { realSleep, type Sleep } from "./pause.ts";
@@ -110,7 +110,8 @@ export function scriptedClient(
   async function open<Output>(messages: readonly Message[], options: SendOptions<Output>, streamed: boolean) {
     const startedAt = now();
     checkScriptedCall(messages, options);
-    if (lacksSchemaEngine(options)) await schemaEngine.load();
+    if (lacksSchemaEngine(options) || lacksValidation(options))
+      await Promise.all([schemaEngine.load(), validation.load()]);
     if (options.signal?.aborted) {
       const cause: unknown = options.signal.reason;
       throw new SendError("aborted", "The caller's signal ended the call.", { provider, model, cause });

@@ -11,11 +11,11 @@ import type {
 } from "cloudllm";
 import { describe, expect, test } from "vitest";
 import { schemaEngine } from "../../src/schema/load-engine.ts";
+import { validatingSource, validation } from "../../src/stream/load-validation.ts";
 import { MessageStream } from "../../src/stream/message-stream.ts";
 import { type ChunkSink, type ChunkSource, NO_SINK } from "../../src/stream/source.ts";
-import { validatingSource } from "../../src/stream/validating-source.ts";
 
-await schemaEngine.load(); // as clients do before they send a request with schemas
+await Promise.all([schemaEngine.load(), validation.load()]); // as clients do before they send a request with schemas
 
 /** A source played by hand: what it gives, and what was done to it. */
 class HandSource implements ChunkSource {
