@@ -12,7 +12,7 @@ const PROTOCOL = /[/]src[/]protocols[/](anthropic-messages|chat-completions|gemi
 
 /** A turn of a session: a file of its own, which the first turn loads. */
 const TURN =
-  /[/]src[/](?:session[/](?:approvals|ask|execute-|merge-|tool-arguments|tool-runner|turn[.]|turn-calls|turn-source|turn-timeout)|stream[/]rest-of-)/;
+  /[/]src[/](?:session[/](?:approvals|ask|budget-meter|execute-|merge-|tool-arguments|tool-runner|turn[.]|turn-calls|turn-source|turn-timeout)|stream[/]rest-of-)/;
 
 /** Races between clients: a file of its own, which the first call of a fallback or a hedge loads. */
 const RACES = /[/]src[/]reliability[/](?:fallback-|race[.]|races|runner)/;
@@ -49,7 +49,8 @@ const COMMON =
 const FIRST_READ = ["src/index.ts", "src/runtime/node.ts"];
 
 /** The sources that turns, races, recovery and validation share, in a file that none of them loads another for. */
-const OF_SEVERAL = /[/]src[/](?:schema[/]schema[.]|stream[/](?:inner-call|shift-citation|unrepeatable))/;
+const OF_SEVERAL =
+  /[/]src[/](?:reliability[/]ask[.]|schema[/]schema[.]|stream[/](?:complete-source|inner-call|shift-citation|unrepeatable))/;
 
 /** The entry for pages: its program carries nothing of the core that it does not use. */
 const VIEWER = "src/web/index.ts";

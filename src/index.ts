@@ -1,12 +1,8 @@
 /** The public face of `cloudllm`. */
 
 export type { KeyFunction, KeyRequest, RequestToSign, SignRequest } from "./call/authorization.ts";
-export {
-  type AwsCredentials,
-  type AwsCredentialsFunction,
-  type AwsSignerOptions,
-  awsSigner,
-} from "./call/aws-signature.ts";
+export type { AwsCredentials } from "./call/aws-signature.ts";
+export { type AwsCredentialsFunction, type AwsSignerOptions, awsSigner } from "./call/aws-signer.ts";
 export type { ObservedRequest, ObservedResponse } from "./call/observed-transport.ts";
 export { AzureClient, type AzureClientOptions } from "./clients/azure.ts";
 export { BedrockClient, type BedrockClientOptions } from "./clients/bedrock.ts";

@@ -2,7 +2,6 @@
 
 import type { ClientWrapper, TypedClient } from "../contract/client.ts";
 import { checkSettings, type Fault, isPatience } from "../contract/option-faults.ts";
-import { askStreamed } from "./ask.ts";
 import { checkedClients, raceClient } from "./race-client.ts";
 
 /** When the second client is asked: after a fixed time, or after one that most first chunks keep. */
@@ -52,7 +51,7 @@ export function hedge(first: ClientWrapper, second: ClientWrapper, options: Hedg
     const waiting = [...clients];
     let started = 0;
     return {
-      ask: askStreamed,
+      ask: (client, messages, options) => client.sendMessageStream(messages, options),
       slow: "keep",
       startsNext: ({ retryable }) => retryable,
       next: () => {

@@ -3,5 +3,5 @@
 /** Resolves with the file of races between clients. */
 export const loadRaces = (): Promise<typeof import("./races.ts")> => import("./races.ts");
 
-/** Resolves with the file of the queue of calls. */
-export const loadCallQueue = (): Promise<typeof import("./call-queue.ts")> => import("./call-queue.ts");
+/** Resolves with the file of limited calls. */
+export const loadLimitedCalls = (): Promise<typeof import("./limited-call.ts")> => import("./limited-call.ts");

@@ -2,15 +2,10 @@
 
 import type { ClientWrapper, TypedClient } from "../contract/client.ts";
 import { loadPart } from "../contract/load-part.ts";
-import { limitsLeft } from "../contract/timeouts.ts";
 import { settledFor } from "../stream/caller-stack.ts";
-import type { MessageStream } from "../stream/message-stream.ts";
 import { clientOf } from "../stream/open-stream.ts";
-import { refusalOf } from "../stream/transfer.ts";
-import { waitBefore, withWaitBefore } from "../stream/wait-before.ts";
-import { askComplete, askStreamed } from "./ask.ts";
 import type { CallQueue } from "./call-queue.ts";
-import { callQueues } from "./load-call-queue.ts";
+import { limitedCalls } from "./load-limited-call.ts";
 import { countingBy } from "./race-client.ts";
 import { checkRateLimit, type RateLimitOptions } from "./rate-limit-options.ts";
 
@@ -40,31 +35,10 @@ export function rateLimit(client: ClientWrapper, options: RateLimitOptions): Typ
     defaults: client.defaults,
     async open(messages, options, streamed) {
       const startedAt = performance.now();
-      if (!callQueues.isLoaded) await settledFor(loadPart(callQueues));
-      queue ??= new callQueues.loaded.CallQueue(limits);
-      const calls = queue;
-      const release = await settledFor(calls.acquire(client, messages, options));
-      const { timeouts } = options;
-      const passedMs = performance.now() - startedAt;
-      const beforeMs = waitBefore(timeouts, passedMs);
-      try {
-        const ask = streamed ? askStreamed : askComplete;
-        const stream = await ask(client, messages, { ...options, timeouts: limitsLeft(timeouts, passedMs) });
-        stream.replaceFailure((error) => withWaitBefore(error, beforeMs));
-        // Known with the headers; a wrapper may know only at the end which client has answered.
-        const { rateLimits } = stream.partial;
-        calls.learn(rateLimits);
-        stream.onEnd((message, error) => {
-          if (!rateLimits) calls.learn(message.rateLimits);
-          release(message, error);
-        });
-        // A value that the schema has accepted is of the schema's type, whichever client was asked.
-        return stream as MessageStream<never>;
-      } catch (error) {
-        const refusal = withWaitBefore(refusalOf(error, client, options.signal), beforeMs);
-        release(undefined, refusal);
-        throw refusal;
-      }
+      if (!limitedCalls.isLoaded) await settledFor(loadPart(limitedCalls));
+      const { CallQueue, openLimited } = limitedCalls.loaded;
+      queue ??= new CallQueue(limits);
+      return await openLimited({ queue, client, messages, options, streamed, startedAt });
     },
   });
   return countingBy(client, limited);

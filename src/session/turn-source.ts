@@ -18,12 +18,12 @@ import { type ChunkSink, type ChunkSource, type DrainLimits, NO_SINK } from "../
 import { sendErrorOf } from "../stream/transfer.ts";
 import type { Approvals } from "./approvals.ts";
 import type { ContinuedTurn } from "./begun-turn.ts";
+import type { BudgetMeter } from "./budget-meter.ts";
 import { replyFault } from "./history.ts";
 import { RepliesSoFar } from "./merge-replies.ts";
 import { resultChunk } from "./tool-result.ts";
 import type { ToolRunner } from "./tool-runner.ts";
 import type { Turn } from "./turn.ts";
-import type { BudgetMeter } from "./turn-budget.ts";
 import { TurnCalls } from "./turn-calls.ts";
 
 export { Turn } from "./turn.ts";

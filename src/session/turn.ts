@@ -11,12 +11,12 @@ import { refusalOf } from "../stream/transfer.ts";
 import { withWaitBefore } from "../stream/wait-before.ts";
 import { type Ask, askNonStreamed, askStreamed } from "./ask.ts";
 import type { BegunTurn, ContinuedTurn } from "./begun-turn.ts";
+import { BudgetMeter } from "./budget-meter.ts";
 import type { Conversation } from "./conversation.ts";
 import type { TurnReports } from "./execute-tool.ts";
 import { hasRunnableTool, type SessionOptions, toolsOf } from "./options.ts";
 import { inCallOrder, resumedCalls } from "./reducer.ts";
 import type { Fitted } from "./trimming.ts";
-import { BudgetMeter } from "./turn-budget.ts";
 import { TurnTimeout } from "./turn-timeout.ts";
 
 /**

@@ -17,7 +17,7 @@ import { chatWire } from "../../src/dialects/openai-chat/reply.ts";
 import { responseObject } from "../../src/dialects/openai-responses/items.ts";
 import { EMPTY_MEMO } from "../../src/dialects/openai-responses/request.ts";
 import { costQuestionOf, figuresOf } from "../../src/page/figures.ts";
-import { BudgetMeter } from "../../src/session/turn-budget.ts";
+import { BudgetMeter } from "../../src/session/budget-meter.ts";
 import { complete, encoded, message, OPENED, REPLY } from "../support/encoding.ts";
 import { httpChunk, STREAM_HEAD } from "../support/raw-server.ts";
 import { useServers } from "../support/servers.ts";
