@@ -1,6 +1,6 @@
 /** A reply that, when it breaks, is completed by further requests: one state machine. */
 
-import type { MessageChunk, RewindChunk, TextChunk } from "../contract/chunk.ts";
+import type { MessageChunk } from "../contract/chunk.ts";
 import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage, Message, Replay } from "../contract/message.ts";
 import type { Attempt } from "../contract/metrics.ts";
@@ -8,18 +8,15 @@ import type { Recovery, SendOptions } from "../contract/options.ts";
 import { limitsLeft } from "../contract/timeouts.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import type { Clock } from "../platform/clock.ts";
-import { TextBuffer } from "../platform/text-buffer.ts";
 import { estimateInputTokens, estimateTokens } from "../tokens/estimate.ts";
 import { UsageTotal } from "../tokens/usage-total.ts";
 import { asStopped, reportAttempts } from "./attempts-in-flight.ts";
 import { hasAlternative, waitsInVain } from "./idle-alternative.ts";
 import { InnerCall, type InnerCallHost, outerFailure } from "./inner-call.ts";
+import { JoinedAttempts } from "./joined-attempts.ts";
 import type { MessageStream } from "./message-stream.ts";
-import { type Joined, OverlapRemover } from "./overlap-remover.ts";
 import { mergeFacts, type ReplyFacts } from "./reply-facts.ts";
-import { shiftCitation } from "./shift-citation.ts";
 import { type ChunkSink, type ChunkSource, NO_SINK } from "./source.ts";
-import { isUnrepeatable } from "./unrepeatable.ts";
 import { waitBefore } from "./wait-before.ts";
 
 /** The call that is to be brought to its end. */
@@ -40,10 +37,6 @@ export interface RecoverableCall {
 /** The smallest limit on output that every provider takes. */
 const MIN_OUTPUT_TOKENS = 16;
 
-const UNKNOWN_PLACE =
-  "The reply broke, and its rest begins with words that the text repeats anyway: its place in the text is ambiguous. " +
-  'Use `recover: "restart"` for texts that repeat themselves.';
-
 /**
  * `attempting`: an attempt is under way. `waiting`: between two attempts, until the timer fires. `over`: the reply is.
  */
@@ -60,25 +53,10 @@ export class RecoveringSource implements ChunkSource, InnerCallHost {
   #sink: ChunkSink = NO_SINK;
   readonly #usageTotal = new UsageTotal();
   readonly #onAbort = (): void => this.#abort();
-  /** The text that the reader has been shown, and the length of its reasoning. */
-  readonly #shown = new TextBuffer();
-  #reasoningLength = 0;
-  /** A call was begun and not delivered: the next attempt begins it again. */
-  #anyOpenCall = false;
-  /** A part is there that no further attempt may make again. */
-  #isUnrepeatable = false;
+  readonly #joined = new JoinedAttempts(this.facts);
   readonly #first: MessageStream;
   #phase: Phase = { status: "waiting" };
   #recoveries = 0;
-  /** Joins a continuation to the text that was shown. */
-  #remover: OverlapRemover | undefined;
-  /** The last text chunk that arrived. A text that is joined from several keeps its `raw`. */
-  #lastText: TextChunk | undefined;
-  /**
-   * The text to be discarded. It is reported with the first chunk that takes its place, not before: there may never be
-   * one.
-   */
-  #discard: Pick<RewindChunk, "length" | "reasoningLength"> | undefined;
   #wanted = false;
   #isLast = false;
 
@@ -93,6 +71,7 @@ export class RecoveringSource implements ChunkSource, InnerCallHost {
 
   attach(sink: ChunkSink): void {
     this.#sink = sink;
+    this.#joined.attach(sink);
     reportAttempts(this.#call.options.signal, () => this.#sent());
     this.#begin().take(this.#first);
   }
@@ -122,7 +101,8 @@ export class RecoveringSource implements ChunkSource, InnerCallHost {
 
   arrived(batch: readonly MessageChunk[], inner: InnerCall): void {
     const before = this.#sink.chunks.length;
-    const final = this.#take(batch, inner);
+    if (inner.continuesExactly) this.#joined.continueExactly();
+    const final = this.#joined.take(batch);
     if (final) return this.#complete(final);
     if (this.#sink.chunks.length === before) return inner.read(); // there is nothing to show yet
     this.#wanted = false;
@@ -130,107 +110,22 @@ export class RecoveringSource implements ChunkSource, InnerCallHost {
   }
 
   failed(error: SendError): void {
-    if (this.#remover?.isUnknown) this.#failUnjoined();
+    if (this.#joined.isPlaceUnknown) this.#failUnjoined();
     else this.#broke(error);
-  }
-
-  /** Relays the chunks, and returns the message of the final chunk, if it is there. */
-  #take(batch: readonly MessageChunk[], inner: InnerCall): AssistantMessage | undefined {
-    if (inner.continuesExactly) {
-      if (this.#remover) this.#remover.trust();
-      else this.facts.continuesExactly = true;
-    }
-    for (const chunk of batch) {
-      switch (chunk.type) {
-        case "text":
-          this.#addText(chunk);
-          break;
-        case "final":
-          this.#closeRemover();
-          return chunk.message;
-        case "citation": {
-          this.#closeRemover();
-          this.#push(shiftCitation(this.#remover?.shift ?? 0, chunk));
-          break;
-        }
-        case "rewind":
-          this.#closeRemover();
-          this.#rewind(chunk);
-          // The next call may be another continuation of the same text.
-          if (this.#remover) this.#remover = new OverlapRemover(this.#shown.toString());
-          break;
-        case "reasoning":
-          this.#push(chunk);
-          this.#reasoningLength += chunk.reasoning.length;
-          break;
-        case "toolCallDelta":
-          this.#closeRemover();
-          this.#push(chunk);
-          this.#anyOpenCall = true;
-          break;
-        case "toolCall":
-          this.#closeRemover();
-          this.#isUnrepeatable = true;
-          this.#push(chunk);
-          break;
-        case "media":
-        case "providerToolCall":
-          this.#isUnrepeatable ||= isUnrepeatable(chunk);
-          this.#push(chunk);
-          break;
-        case "toolResult":
-          this.#push(chunk);
-      }
-    }
-    return undefined;
-  }
-
-  #addText(chunk: TextChunk): void {
-    this.#lastText = chunk;
-    this.#show(this.#remover?.isOpen ? this.#remover.add(chunk.content) : { rewind: 0, text: chunk.content });
-  }
-
-  #closeRemover(): void {
-    if (!this.#remover?.isOpen) return;
-    this.#show(this.#remover.end());
-  }
-
-  /** @throws {SendError} when the place of the continuation is ambiguous */
-  #show({ rewind, text }: Joined): void {
-    if (this.#remover?.isUnknown) throw this.#unjoined();
-    if (rewind > 0) this.#rewind({ length: rewind, reasoningLength: 0 });
-    if (text === "") return;
-    const last = this.#lastText;
-    this.#push(last?.content === text ? last : { type: "text", isFinal: false, ...last, content: text });
-    this.#shown.add(text);
-  }
-
-  #push(chunk: MessageChunk): void {
-    const discard = this.#discard;
-    this.#discard = undefined;
-    if (discard) this.#rewind(discard);
-    this.#sink.chunks.push(chunk);
-  }
-
-  #rewind({ length, reasoningLength }: Pick<RewindChunk, "length" | "reasoningLength">): void {
-    this.#push({ type: "rewind", content: "", length, reasoningLength, isFinal: false });
-    this.#shown.cut(this.#shown.length - length);
-    this.#reasoningLength -= reasoningLength;
-    this.#anyOpenCall = false;
   }
 
   #complete(message: AssistantMessage): void {
     this.#account(message);
     // They are those of the last attempt, and their text is not all of the reply's.
-    if (this.#remover) delete this.facts.logprobs;
-    if (this.#remover && message.replay) this.#completeReplay(message.content, message.replay);
+    if (this.#joined.isContinued) delete this.facts.logprobs;
+    if (this.#joined.isContinued && message.replay) this.#completeReplay(message.content, message.replay);
     this.#finish();
     this.#sink.end();
   }
 
   /** The replay of the last attempt does not hold the text of the others. */
   #completeReplay(written: string, replay: Replay): void {
-    const text = this.#shown.toString();
+    const { text } = this.#joined;
     const before = text.slice(0, text.length - written.length) + (replay.before ?? "");
     if (text.endsWith(written)) this.facts.replay = { ...replay, before };
     else delete this.facts.replay;
@@ -260,34 +155,26 @@ export class RecoveringSource implements ChunkSource, InnerCallHost {
     this.#phase = { status: "waiting", timer: setTimeout(() => this.#continue(), delay) };
   }
 
-  #unjoined(): SendError {
-    const { provider, model } = this.facts;
-    return new SendError("truncated", UNKNOWN_PLACE, { provider, model });
-  }
-
   /** The next continuation would begin with the same words. */
   #failUnjoined(): void {
     this.#leave();
-    this.#fail(this.#unjoined());
+    this.#fail(this.#joined.placeError());
   }
 
   #mayRecover({ retryable, kind, phase }: SendError): boolean {
-    return retryable && kind !== "aborted" && phase !== "total" && !this.#isUnrepeatable && !this.#isLast;
+    return retryable && kind !== "aborted" && phase !== "total" && !this.#joined.isUnrepeatable && !this.#isLast;
   }
 
   /** Sends the next request. */
   #continue(): void {
     const { messages, options } = this.#call;
-    const text = this.#shown.toString();
+    const { text } = this.#joined;
     // A value that must fit a schema is written in one go.
     const continues = options.recover !== "restart" && options.output === undefined && text.trim() !== "";
     // Half of a character is not a beginning.
     const kept = continues ? text.replace(/[\uD800-\uDBFF]$/, "") : "";
     const beginning: Message = { role: "assistant", content: kept, interrupted: true };
-    this.#remover = continues ? new OverlapRemover(kept) : undefined;
-    const length = text.length - kept.length;
-    const reasoningLength = continues ? 0 : this.#reasoningLength;
-    this.#discard = length + reasoningLength > 0 || this.#anyOpenCall ? { length, reasoningLength } : undefined;
+    this.#joined.beginAttempt(continues ? kept : undefined);
     const passedMs = this.#call.now() - this.#call.startedAt;
     this.waitedBeforeMs = waitBefore(options.timeouts, passedMs);
     void this.#begin().open(
