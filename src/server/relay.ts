@@ -5,7 +5,7 @@ import { type Dialect, type DialectBody, type EncoderOf, jsonBody, type Route } 
 import { checkedRunId } from "../dialects/ids.ts";
 import { type ChatHistory, END_ID } from "../dialects/native/wire.ts";
 import { badRequest, notFound, Refusal } from "../dialects/refusal.ts";
-import { storedReply } from "../session/left-session.ts";
+import { storedReply } from "../session/recalled-turn.ts";
 import { storeAnswer } from "../session/session-log.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
 import { ChatTitles, chatList } from "./chat-list.ts";
@@ -24,7 +24,6 @@ import { jsonBodyOf } from "./request/request-body.ts";
 import { checkedStartOf, stopRequestOf } from "./request/start-request.ts";
 import { scopedChat } from "./run/reply-source.ts";
 import { RunHost } from "./run/run-host.ts";
-import { StoredReplies } from "./run/stored-replies.ts";
 
 /** A request that is refused for a moment only may come again after so long, in milliseconds. */
 const RETRY_MS = 1_000;
@@ -188,15 +187,13 @@ class RelayServer {
     const toolNames = tools.map(({ name }) => name);
     const rules = { policy, user: caller.user, signer: this.#host.signer, toolNames };
     const checked = await checkedStartOf(asked, rules);
-    const stored = new StoredReplies(this.#settings, scopedChat(caller, checked.chat));
-    const id = await this.#host.idFor(checked.run, stored, watches ? "always" : repeats);
-    const start = Object.assign({}, checked, { run: id, before });
+    const start = Object.assign({}, checked, { before });
     const show = (feed: Feed, after?: EntryId): Shown => this.#show({ feed, chat: start.chat, after, encoder }, call);
     if (watches) return show(await this.#host.feed(start.run, caller), cursorOf(watches.after)); // never starts anything
-    const run = await this.#host.startOrRecall(start, caller, stored, dialect.onBusy);
+    const { id, begun: run } = await this.#host.startOrRecall(start, caller, { repeats, onBusy: dialect.onBusy });
     if (run && "recorded" in run) return show(run.recorded);
     if (run) await within(run.opened, headersWithinMs).catch(() => undefined);
-    if (!run || run.feed.isElsewhere) return show(await this.#feedFor(start.run, call, start.chat));
+    if (!run || run.feed.isElsewhere) return show(await this.#feedFor(id, call, start.chat));
     const { end, last } = run.feed;
     if (end?.type === "failed" && !last)
       return this.#refused(run.refusal ?? SendError.from(end.error), dialect, call.name);

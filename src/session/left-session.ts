@@ -2,7 +2,7 @@
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import { SendError } from "../contract/errors.ts";
-import type { AssistantMessage, Message } from "../contract/message.ts";
+import type { AssistantMessage } from "../contract/message.ts";
 import type { SendOptions } from "../contract/options.ts";
 import { Fold } from "../stream/fold.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
@@ -17,7 +17,6 @@ import { RepliesSoFar } from "./merge-replies.ts";
 import { type OpenOptions, toolsOf, turnDefaults } from "./options.ts";
 import type { SessionRecord } from "./record.ts";
 import { LLMSession, sessionOptionsOf, sessionParts } from "./session.ts";
-import { recordsIn, storageError } from "./session-log.ts";
 import { resultChunk } from "./tool-result.ts";
 
 /** A turn that another process has begun. */
@@ -67,26 +66,6 @@ export async function openLeft(
 }
 
 /**
- * Opens the session for a turn. Resolves with it, and with the part that the history keeps of a turn with the same
- * name, whose process has died: it ends here, and is not asked for again.
- * @throws {SendError} as `LLMSession.open`
- */
-export async function openFor(
-  setup: OpenOptions,
-  turn: string,
-): Promise<{ readonly session: LLMSession; readonly left?: AssistantMessage | undefined }> {
-  const session = new LLMSession(sessionOptionsOf(setup));
-  const { conversation, load } = sessionParts(session);
-  let left: AssistantMessage | undefined;
-  await load(setup, () => {
-    const { turn: open, history } = conversation.state;
-    endLeft(conversation);
-    if (open?.id === turn) left = partialReply(session.history.slice(history.length), session.client);
-  });
-  return { session, left };
-}
-
-/**
  * Continues a turn that no store keeps: all that is known of it was seen.
  * @param session the conversation before the turn
  * @throws {SendError} as `LLMSession.sendMessageStream`
@@ -103,60 +82,6 @@ export async function continueUnstored(
   conversation.record({ type: "said", messages: messagesOf(input, history, answers), asked: { provider, model } });
   const place = catchUp(conversation, turn.seen);
   return place.type === "known" ? continued(session, setup, turn, place) : { type: "lost", why: place.why };
-}
-
-/**
- * Resolves with the complete reply of the last turn; `undefined` where that has another name, or another end.
- * @throws {SendError} kind `storage` when the store fails
- */
-export async function storedReply(
-  { store, id }: Pick<OpenOptions, "store" | "id">,
-  turn: string,
-  client: OpenOptions["client"],
-): Promise<AssistantMessage | undefined> {
-  const stored = await recordsIn(store, id).catch((error: unknown) => {
-    throw storageError(error);
-  });
-  const records = recordsOfTurn(stored, turn);
-  const end = records?.at(-1);
-  if (!records || !end || stored.slice(stored.indexOf(end) + 1).some(changesHistory)) return undefined;
-  const outcome = endedOutcome(records, client, { steps: [] });
-  return outcome.type === "complete" ? outcome.message : undefined;
-}
-
-/**
- * Resolves with a function that returns the reply of a turn which has ended, also of one that the history has lost
- * since. The reply is `interrupted` where the turn has ended without a complete one. `undefined` for a turn that the
- * store does not have, or of which nothing is kept.
- * @throws {SendError} kind `storage` when the store fails
- */
-export async function storedTurns(
-  { store, id }: Pick<OpenOptions, "store" | "id">,
-  client: OpenOptions["client"],
-): Promise<(turn: string) => AssistantMessage | undefined> {
-  const stored = await recordsIn(store, id).catch((error: unknown) => {
-    throw storageError(error);
-  });
-  return (turn) => {
-    const records = recordsOfTurn(stored, turn);
-    const end = records?.at(-1);
-    if (!records || end?.type !== "end" || !end.stays) return undefined;
-    const outcome = endedOutcome(records, client, { steps: [] });
-    const messages = records.flatMap((record) => {
-      return (record.type === "reply" || record.type === "end") && record.message ? [record.message] : [];
-    });
-    return outcome.type === "complete" ? outcome.message : partialReply(messages, client);
-  };
-}
-
-/** Returns the words of a turn that has ended without a complete reply. */
-function partialReply(messages: readonly Message[], client: OpenOptions["client"]): AssistantMessage {
-  const texts = messages.map((message) => (message.role === "assistant" ? message.content : ""));
-  return completed({ role: "assistant", content: texts.join(""), interrupted: true }, client);
-}
-
-function changesHistory({ type }: SessionRecord): boolean {
-  return type === "said" || type === "cut" || type === "saved";
 }
 
 /** The parts of a session's options that its turns need. */
@@ -202,7 +127,7 @@ async function continued(
 }
 
 /** Returns what became of a turn whose records have its end: a reply, or calls that wait for an answer. */
-function endedOutcome(
+export function endedOutcome(
   records: readonly SessionRecord[],
   client: OpenOptions["client"],
   { steps: [first] }: Pick<SeenTurn, "steps">,

@@ -1,6 +1,6 @@
 /** The lazy parts of sessions everywhere but on Node: at once, since a further file may be a network away. */
 
-import { openStored, snapshotOf } from "./stored-session.ts";
+import { openStored, reserveStored, snapshotOf } from "./stored-session.ts";
 import { Turn, TurnSource } from "./turn-source.ts";
 
 /** Resolves with the file of turns. */
@@ -9,5 +9,6 @@ export const loadTurnSource = async (): Promise<typeof import("./turn-source.ts"
 /** Resolves with the file of sessions in stores. */
 export const loadStoredSession = async (): Promise<typeof import("./stored-session.ts")> => ({
   openStored,
+  reserveStored,
   snapshotOf,
 });

@@ -45,7 +45,7 @@ import {
 } from "./options.ts";
 import { plainMessages, readSession, type SavedSession } from "./saved-session.ts";
 import type { SessionSnapshot } from "./snapshot.ts";
-import type { Left } from "./stored-session.ts";
+import type { Left, ReservedSession } from "./stored-session.ts";
 import { TokenBudget } from "./trimming.ts";
 import type { Turn } from "./turn.ts";
 import { budgetFault, type TurnBudget } from "./turn-budget.ts";
@@ -124,7 +124,11 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
     this.#conversation = new Conversation(state, budget, onInterrupt);
     PARTS.set(this, {
       conversation: this.#conversation,
-      load: (options, left) => this.#load(options, left),
+      reserve: async (options) => {
+        checkPlace(options.store, options.id);
+        return (await loadPart(storedSessions)).reserveStored(options);
+      },
+      load: (options, left, reserved) => this.#load(options, left, reserved),
       begin: (input, options, more) => this.#open(this.#begin(input, options, true, more)),
       continueTurn: (options, more) => this.#open(this.#turnOf(options, true, more)),
     });
@@ -181,10 +185,10 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
     return session;
   }
 
-  async #load(options: OpenOptions, left?: Left): Promise<void> {
+  async #load(options: OpenOptions, left?: Left, reserved?: ReservedSession): Promise<void> {
     checkPlace(options.store, options.id);
     const { openStored } = await loadPart(storedSessions);
-    await openStored(this.#conversation, options, left);
+    await openStored(this.#conversation, options, left, reserved);
     if (options.systemPrompt !== undefined) this.setSystemPrompt(options.systemPrompt);
   }
 
@@ -495,7 +499,9 @@ type TurnParts = NamedTurn & Pick<TurnDefinition<unknown>, "messages" | "isResum
 export interface SessionParts {
   readonly conversation: Conversation;
   /** Claims and reads the session. */
-  load(options: OpenOptions, left: Left): Promise<void>;
+  reserve(options: OpenOptions): Promise<ReservedSession>;
+  /** Resumes the session: by default, one that it claims and reads. */
+  load(options: OpenOptions, left: Left, reserved?: ReservedSession): Promise<void>;
   /** Sends a turn whose name the store keeps. */
   begin(input: TurnInput, options: TurnOptions, more: NamedTurn): Promise<MessageStream>;
   /** Continues the turn that is under way in the conversation. */
@@ -503,7 +509,7 @@ export interface SessionParts {
 }
 
 /**
- * Returns the parts of a session, for `left-session.ts`.
+ * Returns the parts of a session, for `left-session.ts` and `recalled-turn.ts`.
  * @throws {TypeError} when it is not a session
  */
 export function sessionParts(session: LLMSession): SessionParts {

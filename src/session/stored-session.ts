@@ -15,23 +15,46 @@ const DEFAULT_FLUSH_INTERVAL_MS = 100;
 /** Decides the fate of a turn that its process has left. */
 export type Left = (records: readonly SessionRecord[]) => void;
 
+/** A session that is claimed and read, and not resumed yet. */
+export interface ReservedSession {
+  readonly records: readonly SessionRecord[];
+  /** Gives the reservation back. */
+  release(): Promise<void>;
+}
+
 /**
- * Claims a session, and resumes it in `conversation`.
- * @param left by default, the turn ends
+ * Claims a session, and reads it.
  * @throws {SendError} kind `busy` when it is open elsewhere, `storage` when it cannot be read
+ */
+export async function reserveStored({ store, id }: Pick<OpenOptions, "store" | "id">): Promise<ReservedSession> {
+  await claim(store, id);
+  try {
+    return { records: await recordsIn(store, id), release: () => release(store, id) };
+  } catch (error) {
+    await release(store, id);
+    throw storageError(error);
+  }
+}
+
+/**
+ * Resumes a session in `conversation`.
+ * @param left by default, the turn ends
+ * @param reserved by default, it is claimed and read now
+ * @throws {SendError} as `reserveStored`, and kind `storage` when its records make no conversation
  */
 export async function openStored(
   conversation: Conversation,
-  { store, id, flushIntervalMs = DEFAULT_FLUSH_INTERVAL_MS }: OpenOptions,
+  options: OpenOptions,
   left: Left = () => endLeft(conversation),
+  reserved?: ReservedSession,
 ): Promise<void> {
-  await claim(store, id);
+  const { store, id, flushIntervalMs = DEFAULT_FLUSH_INTERVAL_MS } = options;
+  const { records, release } = reserved ?? (await reserveStored(options));
   try {
-    const records = await recordsIn(store, id);
     conversation.resume(replay(records), new SessionLog(store, id, flushIntervalMs, records.length > 0));
     left(records);
   } catch (error) {
-    await release(store, id);
+    await release();
     throw storageError(error);
   }
 }

@@ -199,3 +199,110 @@ describe("a repeated request of another wire", () => {
     expect(await historyOf()).toEqual(["user: Hi", "assistant: Three."]);
   });
 });
+
+describe("a start in a conversation", () => {
+  /** A store that counts how often it is read, and may have no reservations. */
+  function countingStore({ claims = true } = {}) {
+    const store = new MemoryStore();
+    const reads = { count: 0 };
+    const load = store.load.bind(store);
+    store.load = (id) => {
+      reads.count++;
+      return load(id);
+    };
+    if (!claims) Object.assign(store, { claim: undefined, release: undefined });
+    return { store, reads };
+  }
+
+  const native = (chat: string, text: string) => ({ run: runId(), chat, message: text });
+  const ofAiSdk = (id: string, text: string) => ({
+    id,
+    trigger: "submit-message",
+    messages: [{ id: text, role: "user", parts: [{ type: "text", text }] }],
+  });
+  const ofAgUi = (threadId: string, text: string) => ({
+    ...{ threadId, runId: `run-${text}`, tools: [], context: [], state: {}, forwardedProps: {} },
+    messages: [{ id: text, role: "user", content: text }],
+  });
+
+  test.each([
+    ["native", undefined, native],
+    ["the AI SDK", aiSdk, ofAiSdk],
+    ["AG-UI", agUi, ofAgUi],
+  ] as const)("reads it once, before the provider is asked (%s)", async (_name, dialect, body) => {
+    const { store, reads } = countingStore();
+    const { client, relay } = scene([{ text: "One." }, { text: "Two." }], { store, ...(dialect && { dialect }) });
+    for (const text of ["1", "2"]) {
+      reads.count = 0;
+      await (await relay.handle(post(body("c", text)))).text();
+      expect(reads.count).toBe(1);
+    }
+    askedTimes(client, 2);
+  });
+
+  test("also finds the reply in a store without reservations", async () => {
+    const { store } = countingStore({ claims: false });
+    const { log, client, send } = scene([{ text: "One." }], { store });
+    const body = native("c", "1");
+    await send(body);
+    await forgotten(log, body.run);
+    expect((await send(body)).at(-1)).toMatchObject({ type: "complete", message: { content: "One." } });
+    askedTimes(client, 1);
+  });
+
+  test("gives the conversation back when it is refused, or shows a reply that is there", async () => {
+    const { store } = countingStore();
+    let isFull = false;
+    const limit = () => (isFull ? { retryAfterMs: 1 } : undefined);
+    const { log, relay, send } = scene([{ text: "One." }], { store, limit });
+    const body = native("c", "1");
+    await send(body);
+    await forgotten(log, body.run);
+    await send(body);
+    await store.claim("public/c");
+    await store.release("public/c");
+    isFull = true;
+    expect((await relay.handle(post(native("c", "2")))).status).toBe(429);
+    await store.claim("public/c");
+  });
+
+  test("waits for the conversation while a start that has lost the chat has it", async () => {
+    const { store } = countingStore();
+    const { send } = scene([{ text: "One." }], { store });
+    await store.claim("public/c");
+    let claims = 0;
+    const claim = store.claim.bind(store);
+    store.claim = (id) => {
+      claims++;
+      return claim(id);
+    };
+    const reading = send(native("c", "1"));
+    await expect.poll(() => claims).toBeGreaterThan(1); // with the first read, and when it is opened
+    await store.release("public/c");
+    expect(textOf(await reading)).toBe("One.");
+  });
+
+  test("of two that come at once, one is answered and the other one refused", async () => {
+    const { store } = countingStore();
+    const { relay, client, historyOf } = scene([{ text: "One." }], { store });
+    const responses = await Promise.all(["1", "2"].map((text) => relay.handle(post(native("c", text)))));
+    expect(responses.map(({ status }) => status).sort()).toEqual([200, 409]);
+    for (const response of responses) await response.text();
+    askedTimes(client, 1);
+    expect((await historyOf()).at(-1)).toBe("assistant: One.");
+  });
+
+  test("is not held up by a store that does not answer", async () => {
+    const { store } = countingStore();
+    const gate = new Gate();
+    const load = store.load.bind(store);
+    store.load = (id) => gate.pass().then(() => load(id));
+    const { relay, client } = scene([{ text: "One." }], { store, headersWithinMs: 1 });
+    const begun = performance.now();
+    const response = await relay.handle(post(native("c", "1")));
+    expect(performance.now() - begun).toBeLessThan(20_000); // three seconds, and a busy machine
+    gate.open();
+    expect(textOf(await read(response))).toBe("One.");
+    askedTimes(client, 1);
+  }, 60_000);
+});

@@ -22,7 +22,6 @@ import { scopedChat } from "./reply-source.ts";
 import { Run, type RunParts } from "./run.ts";
 import { RunStarter } from "./run-starter.ts";
 import { type Begun, Runs } from "./runs.ts";
-import type { StoredReplies } from "./stored-replies.ts";
 import { mayBeTakenOver, takeOver } from "./take-over.ts";
 
 /** A log that does not answer a question for so long has failed, in milliseconds. */
@@ -78,41 +77,42 @@ export class RunHost {
    * @throws {Refusal} 404, 409, 429 or 503 when it may not begin
    */
   async start(start: CheckedStart, caller: Caller): Promise<Run | undefined> {
-    const begun = await this.startOrRecall(start, caller);
+    const begun = await this.#startOrRecall(start, caller, "reject");
     return begun && "recorded" in begun ? undefined : begun;
   }
 
   /**
-   * The same for a conversation that the relay may keep. Resolves with the end of a run that the log has forgotten and
-   * the conversation has not: the request is a repetition.
-   * @param onBusy the dialect's default of the option
+   * The same for a conversation that the relay may keep. Resolves also with the id of the run, and with the end of one
+   * that the log has forgotten and the conversation has not: the request is a repetition. An id that is derived from
+   * the request may be that of a run whose end does not answer it: then it is the first of `id`, `id-2`, `id-3` … that
+   * continues, is free, or has an end that answers again.
+   * @param defaults of the dialect
    * @throws {Refusal} as `start`
    */
   async startOrRecall(
     start: CheckedStart,
     caller: Caller,
-    stored?: StoredReplies,
-    onBusy: OnBusy = "reject",
-  ): Promise<Begun> {
+    { repeats = "always", onBusy = "reject" }: StartDefaults,
+  ): Promise<{ readonly id: string; readonly begun: Begun }> {
+    const isOver = (end: RunEnd | undefined) => {
+      return end !== undefined && (repeats === "never" || (repeats === "complete" && !isAnswered(end)));
+    };
+    for (let number = 1; ; number++) {
+      const id = number === 1 ? start.run : `${start.run}-${number}`;
+      if (repeats !== "always" && isOver(this.#runs.run(id)?.feed.end ?? (await this.#endIn(id)))) continue;
+      const begun = await this.#startOrRecall({ ...start, run: id }, caller, onBusy);
+      if (begun && "recorded" in begun && isOver(begun.recorded.end)) continue;
+      return { id, begun };
+    }
+  }
+
+  async #startOrRecall(start: CheckedStart, caller: Caller, onBusy: OnBusy): Promise<Begun> {
     const id = start.run;
     const run =
       this.#runs.run(id) ??
-      (await this.#runs.start(id, () => this.#starter.begin(start, caller, stored, this.#settings.onBusy ?? onBusy)));
+      (await this.#runs.start(id, () => this.#starter.begin(start, caller, this.#settings.onBusy ?? onBusy)));
     if (run && run.head.owner !== caller.user) throw notFound();
     return run;
-  }
-
-  /**
-   * Resolves with the id of the run that answers a request whose id is derived from it: the first of `id`, `id-2`,
-   * `id-3` … that continues, is free, or has an end that answers again.
-   */
-  async idFor(id: string, stored: StoredReplies, repeats: DialectStart["repeats"] = "always"): Promise<string> {
-    if (repeats === "always") return id;
-    for (let number = 1; ; number++) {
-      const run = number === 1 ? id : `${id}-${number}`;
-      const end = this.#runs.run(run)?.feed.end ?? (await this.#endIn(run)) ?? (await stored.endOf(run));
-      if (!end || (repeats === "complete" && isAnswered(end))) return run;
-    }
   }
 
   /** Resolves with whether no process writes a run, as after its end; true also when the log does not answer. */
@@ -294,6 +294,11 @@ export class RunHost {
   #feed(head: RunHead): Feed {
     return new Feed(head, maskOf(head, this.#settings.policy, this.signer));
   }
+}
+
+/** The defaults of a dialect for a start. */
+interface StartDefaults extends Pick<DialectStart, "repeats"> {
+  readonly onBusy?: OnBusy | undefined;
 }
 
 type RunStart = Pick<RunParts, "head" | "source" | "writer" | "takenOver"> & { readonly feed?: Feed };

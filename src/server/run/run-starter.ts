@@ -15,10 +15,10 @@ import { approvalsIn, UsedApprovals } from "../request/used-approvals.ts";
 import type { ActiveRuns, OnBusy } from "./active-runs.ts";
 import { Admission } from "./admission.ts";
 import { EarlyStops } from "./early-stops.ts";
+import { recalledEnd } from "./recalled-end.ts";
 import { clientOf, replySource, requestToKeep, scopedChat } from "./reply-source.ts";
 import type { Run, RunParts } from "./run.ts";
 import type { Begun, Runs } from "./runs.ts";
-import type { StoredReplies } from "./stored-replies.ts";
 
 /** A log that does not answer a start for so long is left aside, in milliseconds: another process may start it too. */
 const START_DEADLINE_MS = 3_000;
@@ -68,10 +68,9 @@ export class RunStarter {
    * Begins the run of a request. Resolves as `RunHost.startOrRecall` does.
    * @throws {Refusal} when it may not begin
    */
-  async begin(start: CheckedStart, caller: Caller, stored: StoredReplies | undefined, onBusy: OnBusy): Promise<Begun> {
+  async begin(start: CheckedStart, caller: Caller, onBusy: OnBusy): Promise<Begun> {
     this.#mayBegin(start.run, caller);
     const { log } = this.#settings;
-    const end = stored?.endOf(start.run); // while the log is asked
     const source = replySource(this.#settings, start, caller);
     const { provider, model } = clientOf(this.#settings, start.model);
     const head: RunHead = {
@@ -92,9 +91,9 @@ export class RunStarter {
     const writer = await this.#answered(begun, head);
     if (writer === undefined) return undefined;
     const deleted = () => begun.then((taken) => taken && log.delete(head.id)).catch(() => undefined);
-    const known = await end;
+    const known = await recalledEnd(source);
     if (known) {
-      if (writer !== "away") await deleted();
+      await Promise.all([source.close?.(), writer !== "away" && deleted()]);
       return { head, recorded: this.#host.recorded(head, known) };
     }
     const release = this.#admission.reserve(caller);
@@ -110,6 +109,7 @@ export class RunStarter {
       return this.#host.run({ head, source, writer: writer === "away" ? begun : writer });
     } catch (error) {
       const isDeleted = deleted();
+      await source.close?.();
       if (writer !== "away") await isDeleted; // a log that is away has it to delete later
       throw error;
     } finally {

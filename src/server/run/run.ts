@@ -31,6 +31,11 @@ export interface RunSource {
    */
   readonly soFar?: readonly MessageChunk[] | undefined;
   /**
+   * Resolves with the reply, where the conversation has it already: the run was over before. `interrupted` where it has
+   * ended without a complete one.
+   */
+  recall?(): Promise<AssistantMessage | undefined>;
+  /**
    * Opens the reply. Rejects with the refusal.
    * @param reports learns of the tools that run here
    */
@@ -39,7 +44,7 @@ export interface RunSource {
   leave?(): void;
   /** Whether no other process can produce the reply at the same time. */
   readonly isExclusive?: boolean;
-  /** Called when the reply is over, before its viewers learn of that. */
+  /** Called when the reply is over, before its viewers learn of that, and when it is not to be opened. */
   close?(): Promise<void>;
 }
 

@@ -9,9 +9,10 @@ import type { SendOptions } from "../../contract/options.ts";
 import { badRequest } from "../../dialects/refusal.ts";
 import type { TurnReports } from "../../session/execute-tool.ts";
 import type { TurnInput } from "../../session/history.ts";
-import { openFor, openLeft } from "../../session/left-session.ts";
+import { openLeft } from "../../session/left-session.ts";
 import type { SeenTurn } from "../../session/left-turn.ts";
 import type { OpenOptions } from "../../session/options.ts";
+import { SessionOpening } from "../../session/recalled-turn.ts";
 import type { SavedSession } from "../../session/saved-session.ts";
 import { type LLMSession, sessionParts } from "../../session/session.ts";
 import { streamOf } from "../../stream/complete-source.ts";
@@ -44,9 +45,17 @@ interface SessionTurnParts {
   readonly left?: LeftSoFar | undefined;
 }
 
-/** A session whose process has died is free when its lease has passed: it is tried so often and so long for that. */
-const CLAIM_RETRY_MS = 250;
-const MAX_CLAIM_MS = 60_000;
+/** How often and how long a session that another has is tried, in milliseconds. */
+interface Patience {
+  readonly pauseMs: number;
+  readonly maxMs: number;
+}
+
+/** A session whose process has died is free when its lease has passed. */
+const UNTIL_EXPIRED: Patience = { pauseMs: 250, maxMs: 60_000 };
+
+/** A start that has lost its chat to this one is about to give the session back. */
+const UNTIL_RELEASED: Patience = { pauseMs: 25, maxMs: 1_000 };
 
 /** Opens a session, sends one turn, and closes the session when its reply is over. */
 export class SessionTurn implements RunSource {
@@ -54,6 +63,7 @@ export class SessionTurn implements RunSource {
   readonly isExclusive = true;
   readonly #setup: OpenOptions;
   readonly #turn: SessionTurnParts;
+  #opening: SessionOpening | undefined;
   #session: LLMSession | undefined;
   #soFar: readonly MessageChunk[] | undefined;
   /** The conversation before its last reply was removed. */
@@ -70,10 +80,15 @@ export class SessionTurn implements RunSource {
     return this.#soFar;
   }
 
+  async recall(): Promise<AssistantMessage | undefined> {
+    return this.#openingOf().recall();
+  }
+
   async open(signal: AbortSignal, reports: TurnReports): Promise<MessageStream> {
     const { left } = this.#turn;
     if (left) return this.#continueLeft(left, signal, reports);
-    const { session, left: lost } = await openFor(this.#setup, this.#turn.id);
+    const opening = this.#openingOf();
+    const { session, left: lost } = await claimed(() => opening.open(), signal, UNTIL_RELEASED);
     this.#session = session;
     if (lost) throw producerLost(lost);
     return this.#begin(session, signal, reports);
@@ -83,6 +98,11 @@ export class SessionTurn implements RunSource {
   leave(): void {
     if (this.#session) this.#leaving ??= sessionParts(this.#session).conversation.close();
     this.#leaving?.catch(() => undefined); // `close` reports it
+  }
+
+  #openingOf(): SessionOpening {
+    this.#opening ??= new SessionOpening(this.#setup, this.#turn.id);
+    return this.#opening;
   }
 
   #begin(session: LLMSession, signal: AbortSignal, reports: TurnReports): Promise<MessageStream> {
@@ -97,7 +117,8 @@ export class SessionTurn implements RunSource {
   /** Continues the turn, when the lease of its process has passed. */
   async #continueLeft({ seen, message }: LeftSoFar, signal: AbortSignal, reports: TurnReports): Promise<MessageStream> {
     const { id, options } = this.#turn;
-    const opened = claimed(() => openLeft(this.#setup, { id, seen, options, signal, reports }), signal);
+    const open = () => openLeft(this.#setup, { id, seen, options, signal, reports });
+    const opened = claimed(open, signal, UNTIL_EXPIRED);
     const { session, outcome } = await opened.catch((error: unknown) => {
       throw withPartial(sendErrorOf(error), message);
     });
@@ -145,6 +166,7 @@ export class SessionTurn implements RunSource {
 
   async close(): Promise<void> {
     const session = this.#session;
+    if (!session) await this.#opening?.release();
     await this.#leaving;
     if (session && this.#before && session.unanswered !== undefined) {
       session.restore({ ...this.#before, turns: session.toJSON().turns }); // the new reply has brought nothing
@@ -195,17 +217,17 @@ export class SessionTurn implements RunSource {
   }
 }
 
-/** Tries again while another process has the session. */
-async function claimed<T>(open: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  for (let waitedMs = 0; ; waitedMs += CLAIM_RETRY_MS) {
+/** Tries again while another has the session. */
+async function claimed<T>(open: () => Promise<T>, signal: AbortSignal, { pauseMs, maxMs }: Patience): Promise<T> {
+  for (let waitedMs = 0; ; waitedMs += pauseMs) {
     try {
       return await open();
     } catch (error) {
-      if (!(error instanceof SendError) || error.kind !== "busy" || waitedMs >= MAX_CLAIM_MS) throw error;
+      if (!(error instanceof SendError) || error.kind !== "busy" || waitedMs >= maxMs) throw error;
     }
     mustGoOn(signal);
     await new Promise((resolve) => {
-      setTimeout(resolve, CLAIM_RETRY_MS);
+      setTimeout(resolve, pauseMs);
     });
   }
 }
