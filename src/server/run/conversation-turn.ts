@@ -14,7 +14,7 @@ import type { TurnBudget } from "../../session/turn-budget.ts";
 import type { MessageStream } from "../../stream/message-stream.ts";
 import { producerLost } from "../../stream/rest-of-reply.ts";
 import { giveAnswers } from "../request/call-answers.ts";
-import type { RunSource } from "./run.ts";
+import type { RunSource } from "./run-source.ts";
 import type { LeftSoFar } from "./session-turn.ts";
 
 /** A conversation, and the relay's part in it. */

@@ -4,7 +4,7 @@ import { within } from "../../platform/within.ts";
 import { silence } from "../../session/store-deadline.ts";
 import type { RunEnd } from "../log/log.ts";
 import { keptEnd } from "../log/lost-run.ts";
-import type { RunSource } from "./run.ts";
+import type { RunSource } from "./run-source.ts";
 
 /** A start waits so long for the conversation, in milliseconds: its viewer waits for the headers of the response. */
 const MAX_READ_MS = 3_000;

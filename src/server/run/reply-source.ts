@@ -10,7 +10,7 @@ import type { Caller } from "../policy/policy-options.ts";
 import type { RelaySettings } from "../relay-options.ts";
 import type { CheckedStart } from "../request/start-request.ts";
 import { ConversationTurn, type SentConversation, splitOf } from "./conversation-turn.ts";
-import type { RunSource } from "./run.ts";
+import type { RunSource } from "./run-source.ts";
 import { type LeftSoFar, SessionTurn } from "./session-turn.ts";
 
 /**

@@ -9,7 +9,6 @@ import { SendError } from "../../contract/errors.ts";
 import type { AssistantMessage, ToolCall } from "../../contract/message.ts";
 import type { Attempt, ReplyMetrics } from "../../contract/metrics.ts";
 import { Refusal } from "../../dialects/refusal.ts";
-import type { TurnReports } from "../../session/execute-tool.ts";
 import { asTimedOut } from "../../stream/attempts-in-flight.ts";
 import { Fold } from "../../stream/fold.ts";
 import type { MessageStream } from "../../stream/message-stream.ts";
@@ -20,36 +19,13 @@ import { sizeOfChunks, sizeOfEntry } from "../log/entry-size.ts";
 import type { LogEntry, LogWriter, RunEnd, RunHead } from "../log/log.ts";
 import { factsOf } from "../log/step-facts.ts";
 import { endedError, type StopReason } from "./run-end.ts";
+import type { RunSource } from "./run-source.ts";
 import { RunTranscript, type TakenOver } from "./run-transcript.ts";
 import { RunWriter } from "./run-writer.ts";
-
-/** The reply of a run, before it is open. */
-export interface RunSource {
-  /**
-   * The chunks with which the stream begins, and which the log has already, in a reply that another process has begun.
-   * Of a turn, known once it is open.
-   */
-  readonly soFar?: readonly MessageChunk[] | undefined;
-  /**
-   * Resolves with the reply, where the conversation has it already: the run was over before. `interrupted` where it has
-   * ended without a complete one.
-   */
-  recall?(): Promise<AssistantMessage | undefined>;
-  /**
-   * Opens the reply. Rejects with the refusal.
-   * @param reports learns of the tools that run here
-   */
-  open(signal: AbortSignal, reports: TurnReports): Promise<MessageStream>;
-  /** Another process continues: what the reply keeps elsewhere stays for it. */
-  leave?(): void;
-  /** Whether no other process can produce the reply at the same time. */
-  readonly isExclusive?: boolean;
-  /** Called when the reply is over, before its viewers learn of that, and when it is not to be opened. */
-  close?(): Promise<void>;
-}
+import { UnwatchedTime, type WatchedRun } from "./unwatched-time.ts";
 
 /** The parts of a run. */
-export interface RunParts {
+export interface RunParts extends WatchedRun {
   readonly head: RunHead;
   readonly feed: Feed;
   readonly source: RunSource;
@@ -59,12 +35,8 @@ export interface RunParts {
   readonly takenOver?: TakenOver | undefined;
   /** Aborts the request for the reply. */
   readonly controller: AbortController;
-  /** How long the run continues without a viewer, in milliseconds. */
-  readonly lingerMs: number;
   /** The longest that the run may take, in milliseconds. */
   readonly totalMs: number;
-  /** Resolves with whether a viewer watches the run in another process. */
-  isViewedElsewhere(): Promise<boolean>;
   /** Resolves with whether the log has the run, when it refuses a writer. */
   isInLog(): Promise<boolean>;
   onError(error: SendError, run: RunHead): void;
@@ -76,9 +48,6 @@ type Phase =
   | { readonly status: "opening"; readonly controller: AbortController; readonly metrics?: never }
   | { readonly status: "reading"; readonly stream: MessageStream }
   | { readonly status: "over"; readonly metrics?: ReplyMetrics | undefined };
-
-/** A run whose first viewer has not come by then counts as unwatched, in milliseconds. */
-const FIRST_VIEWER_MS = 30_000;
 
 /** Viewers of a run that continues elsewhere attach again after so long, in milliseconds. */
 const REATTACH_MS = 100;
@@ -99,7 +68,7 @@ export class Run {
   #phase: Phase;
   #stopReason: StopReason | undefined;
   readonly #transcript: RunTranscript;
-  #unwatchedSince: number | undefined;
+  readonly #unwatched: UnwatchedTime;
   /** The attempts that were over when the run reached its limit. */
   #attemptsBefore: readonly Attempt[] = [];
   #isLogged = false;
@@ -114,7 +83,10 @@ export class Run {
     this.#phase = { status: "opening", controller: parts.controller };
     this.#transcript = new RunTranscript(head, takenOver);
     this.#writer = writer && new RunWriter(writer, this.#written(), now);
-    feed.onLeft = () => this.#left();
+    this.#unwatched = new UnwatchedTime(parts, this.#startedAt, () => this.stop("unwatched"));
+    feed.onLeft = () => {
+      if (!this.isOver) this.#unwatched.begin(now());
+    };
     if (takenOver && !takenOver.isTurn) this.#append(this.#transcript.takeOver(takenOver));
     let opened = (): void => undefined;
     this.opened = new Promise((resolve) => {
@@ -166,9 +138,7 @@ export class Run {
     this.#writer?.tick(now);
     if (this.isOver) return;
     if (now - this.#startedAt >= this.#parts.totalMs) return this.stop("tooLong");
-    if (this.feed.readers.size > 0) this.#unwatchedSince = undefined;
-    else if (this.#unwatchedSince !== undefined) this.#linger(now);
-    else if (now - this.#startedAt >= FIRST_VIEWER_MS) this.#unwatchedSince = now;
+    this.#unwatched.tick(now);
   }
 
   #written(): ConstructorParameters<typeof RunWriter>[1] {
@@ -337,22 +307,6 @@ export class Run {
     if (this.isOver || this.#parts.source.isExclusive) return;
     this.#isLogged = true;
     this.stop(this.feed.last ? "doubled" : "lost");
-  }
-
-  #left(): void {
-    if (this.isOver) return;
-    this.#unwatchedSince = this.#parts.now();
-    if (this.#parts.lingerMs === 0) this.#linger(this.#unwatchedSince);
-  }
-
-  #linger(now: number): void {
-    const { lingerMs } = this.#parts;
-    if (now - (this.#unwatchedSince ?? now) < lingerMs) return;
-    void this.#parts.isViewedElsewhere().then((isViewed) => {
-      if (this.feed.readers.size > 0) return;
-      if (isViewed) this.#unwatchedSince = now;
-      else this.stop("unwatched");
-    });
   }
 }
 

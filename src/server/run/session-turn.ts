@@ -21,7 +21,7 @@ import { producerLost } from "../../stream/rest-of-reply.ts";
 import { sendErrorOf } from "../../stream/transfer.ts";
 import type { CallAnswers, KeptHistory, TurnRequest } from "../log/turn-request.ts";
 import { checkAnswers, giveAnswers, newAnswers, waitingReply } from "../request/call-answers.ts";
-import type { RunSource } from "./run.ts";
+import type { RunSource } from "./run-source.ts";
 
 /** How a relay opens its sessions: the options of `LLMSession.open` without those that the relay sets. */
 export interface SessionSetup extends Omit<OpenOptions, "client" | "id" | "maxTokens"> {

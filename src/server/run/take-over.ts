@@ -13,7 +13,8 @@ import { seenSoFar } from "../log/seen-so-far.ts";
 import type { RelaySettings } from "../relay-options.ts";
 import { ConversationTurn, type SentConversation, splitOf } from "./conversation-turn.ts";
 import { clientOf, turnSource, withTools } from "./reply-source.ts";
-import type { RunParts, RunSource } from "./run.ts";
+import type { RunParts } from "./run.ts";
+import type { RunSource } from "./run-source.ts";
 import type { LeftSoFar } from "./session-turn.ts";
 
 /** How an attempt to take a run over ends. See `FollowerParts.takeOver`. */
