@@ -2,19 +2,8 @@
 
 import { KEY } from "../call/authorization.ts";
 import { SendError } from "../contract/errors.ts";
+import { environmentValue } from "../platform/environment.ts";
 import type { ProviderDefinition } from "./definition.ts";
-
-/**
- * Returns a variable without the final line break of a secrets file. Some runtimes have no environment, or ask before
- * they show it.
- */
-export function environmentValue(name: string): string | undefined {
-  try {
-    return globalThis.process?.env?.[name]?.trim() || undefined;
-  } catch {
-    return undefined; // a variable without permission counts as unset
-  }
-}
 
 /**
  * Returns the key of a provider from the environment; `undefined` where none is needed. It is read at each call, so a

@@ -1,7 +1,7 @@
 /** Models at Microsoft Azure: OpenAI's, and Claude in Foundry. */
 
 import { azureChat, azureResponses, claudeMessages } from "#runtime";
-import { environmentValue } from "./api-key.ts";
+import { environmentValue } from "../platform/environment.ts";
 import { type ClientOptions, chosenApi, givenOptions, type ProviderDefinition } from "./definition.ts";
 import { ProviderClient } from "./provider-client.ts";
 import type { OpenAIProviderOptions } from "./provider-options.ts";

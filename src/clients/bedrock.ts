@@ -4,7 +4,7 @@ import { bedrockChat, bedrockMessages, bedrockResponses, mantleMessages } from "
 import type { AwsCredentials } from "../call/aws-signature.ts";
 import { type AwsCredentialsFunction, areCredentials, awsSigner } from "../call/aws-signer.ts";
 import { SendError } from "../contract/errors.ts";
-import { environmentValue } from "./api-key.ts";
+import { environmentValue } from "../platform/environment.ts";
 import { type ClientOptions, chosenApi, givenOptions, type ProviderDefinition } from "./definition.ts";
 import { ProviderClient } from "./provider-client.ts";
 

@@ -1,7 +1,7 @@
 /** Models at Google Cloud (Vertex AI): Gemini, Claude and open models. */
 
 import { commonChat, vertexGemini, vertexMessages } from "#runtime";
-import { environmentValue } from "./api-key.ts";
+import { environmentValue } from "../platform/environment.ts";
 import { type ClientOptions, chosenApi, givenOptions, type ProviderDefinition } from "./definition.ts";
 import { ProviderClient } from "./provider-client.ts";
 import type { GeminiProviderOptions } from "./provider-options.ts";

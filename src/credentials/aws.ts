@@ -2,12 +2,14 @@
 
 import type { AwsCredentials } from "../call/aws-signature.ts";
 import { allNames, checkNames } from "../contract/unknown-option.ts";
+import { environmentValue } from "../platform/environment.ts";
 import type { JsonObject } from "../platform/json-object.ts";
 import { profileIn } from "./aws-profile.ts";
 import { type Issued, type KeptCredential, kept } from "./kept-credential.ts";
 import {
   fileText,
   headerValue,
+  isRetryable,
   LOCAL_TIMEOUT_MS,
   objectIn,
   refused,
@@ -16,7 +18,6 @@ import {
   safeUrl,
   sendRequest,
   textIn,
-  variable,
 } from "./service-request.ts";
 
 /** The options of `awsCredentials`. */
@@ -51,7 +52,7 @@ export function awsCredentials(options: AwsCredentialsOptions = {}): KeptCredent
     return (
       ofVariables() ??
       (await ofWebIdentity(options)) ??
-      (await profileOf(variable("AWS_PROFILE") ?? "default", variable("AWS_PROFILE") !== undefined)) ??
+      (await profileOf(environmentValue("AWS_PROFILE") ?? "default", environmentValue("AWS_PROFILE") !== undefined)) ??
       (await ofContainer(options)) ??
       (await ofMachine(options))
     );
@@ -61,10 +62,10 @@ export function awsCredentials(options: AwsCredentialsOptions = {}): KeptCredent
 type Found = Issued<AwsCredentials>;
 
 function ofVariables(): Found | undefined {
-  const accessKeyId = variable("AWS_ACCESS_KEY_ID");
-  const secretAccessKey = variable("AWS_SECRET_ACCESS_KEY");
+  const accessKeyId = environmentValue("AWS_ACCESS_KEY_ID");
+  const secretAccessKey = environmentValue("AWS_SECRET_ACCESS_KEY");
   if (accessKeyId === undefined || secretAccessKey === undefined) return undefined;
-  return { value: { accessKeyId, secretAccessKey, sessionToken: variable("AWS_SESSION_TOKEN") }, expiresAt: 0 };
+  return { value: { accessKeyId, secretAccessKey, sessionToken: environmentValue("AWS_SESSION_TOKEN") }, expiresAt: 0 };
 }
 
 /** Files may change: they are read for each request. */
@@ -74,8 +75,8 @@ async function profileOf(name: string, isNamed: boolean): Promise<Found | undefi
   const [{ homedir }, { join }] = await Promise.all([import("node:os"), import("node:path")]);
   const folder = join(homedir(), ".aws");
   const files = [
-    variable("AWS_SHARED_CREDENTIALS_FILE") ?? join(folder, "credentials"),
-    variable("AWS_CONFIG_FILE") ?? join(folder, "config"),
+    environmentValue("AWS_SHARED_CREDENTIALS_FILE") ?? join(folder, "credentials"),
+    environmentValue("AWS_CONFIG_FILE") ?? join(folder, "config"),
   ];
   const texts = await Promise.all(files.map((file) => fileText(file, "A file of AWS").catch(() => "")));
   const profile = Object.assign({}, ...texts.map((text) => profileIn(text, name)).reverse()) as JsonObject;
@@ -94,12 +95,12 @@ async function profileOf(name: string, isNamed: boolean): Promise<Found | undefi
 
 /** @see https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html */
 async function ofWebIdentity(options: ServiceRequestOptions): Promise<Found | undefined> {
-  const [file, role] = [variable("AWS_WEB_IDENTITY_TOKEN_FILE"), variable("AWS_ROLE_ARN")];
+  const [file, role] = [environmentValue("AWS_WEB_IDENTITY_TOKEN_FILE"), environmentValue("AWS_ROLE_ARN")];
   if (file === undefined || role === undefined) return undefined;
-  const region = variable("AWS_REGION") ?? variable("AWS_DEFAULT_REGION");
+  const region = environmentValue("AWS_REGION") ?? environmentValue("AWS_DEFAULT_REGION");
   const host = region && /^[a-z0-9-]+$/.test(region) ? `sts.${region}` : "sts";
   const suffix = region?.startsWith("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
-  const own = variable("AWS_ENDPOINT_URL_STS");
+  const own = environmentValue("AWS_ENDPOINT_URL_STS");
   const service = "AWS STS";
   const { text } = await sendRequest(
     {
@@ -110,7 +111,7 @@ async function ofWebIdentity(options: ServiceRequestOptions): Promise<Found | un
         Action: "AssumeRoleWithWebIdentity",
         Version: "2011-06-15",
         RoleArn: role,
-        RoleSessionName: variable("AWS_ROLE_SESSION_NAME") ?? `cloudllm-${Date.now()}`,
+        RoleSessionName: environmentValue("AWS_ROLE_SESSION_NAME") ?? `cloudllm-${Date.now()}`,
         WebIdentityToken: (await fileText(file, "AWS_WEB_IDENTITY_TOKEN_FILE")).trim(),
       },
     },
@@ -127,18 +128,18 @@ const AGENTS = ["169.254.170.2", "169.254.170.23", "[fd00:ec2::23]"];
 
 async function ofContainer(options: ServiceRequestOptions): Promise<Found | undefined> {
   const [path, full] = [
-    variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
-    variable("AWS_CONTAINER_CREDENTIALS_FULL_URI"),
+    environmentValue("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
+    environmentValue("AWS_CONTAINER_CREDENTIALS_FULL_URI"),
   ];
   if (path === undefined && full === undefined) return undefined;
   const name = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
   const url = path === undefined ? (full ?? "") : new URL(path, `http://${AGENTS[0]}`).href;
   const isAgent = URL.canParse(url) && AGENTS.includes(new URL(url).hostname);
   const service = "The role of the container";
-  const tokenFile = variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
+  const tokenFile = environmentValue("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
   const authorization =
     tokenFile === undefined
-      ? variable("AWS_CONTAINER_AUTHORIZATION_TOKEN")
+      ? environmentValue("AWS_CONTAINER_AUTHORIZATION_TOKEN")
       : (await fileText(tokenFile, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")).trim();
   const what = "The authorization token of the container";
   const headers = authorization === undefined ? {} : { authorization: headerValue(authorization, what) };
@@ -149,16 +150,15 @@ async function ofContainer(options: ServiceRequestOptions): Promise<Found | unde
 /** @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html */
 async function ofMachine(options: ServiceRequestOptions): Promise<Found> {
   const none = "No AWS credentials were found: no variables, no profile, no role.";
-  if (variable("AWS_EC2_METADATA_DISABLED")?.toLowerCase() === "true") throw refused(none);
-  const base = (variable("AWS_EC2_METADATA_SERVICE_ENDPOINT") ?? "http://169.254.169.254").replace(/\/+$/, "");
+  if (environmentValue("AWS_EC2_METADATA_DISABLED")?.toLowerCase() === "true") throw refused(none);
+  const base = (environmentValue("AWS_EC2_METADATA_SERVICE_ENDPOINT") ?? "http://169.254.169.254").replace(/\/+$/, "");
   const service = "The role of the machine";
   const age = { "x-aws-ec2-metadata-token-ttl-seconds": "21600" };
   const { text: token } = await sendRequest(
     { service, url: `${base}/latest/api/token`, method: "PUT", headers: age, timeoutMs: LOCAL_TIMEOUT_MS },
     options,
   ).catch((cause: unknown) => {
-    const retryable = (cause as { readonly retryable?: unknown } | null)?.retryable === true;
-    throw refused(none, { retryable, cause });
+    throw refused(none, { retryable: isRetryable(cause), cause });
   });
   const headers = { "x-aws-ec2-metadata-token": token };
   const roles = `${base}/latest/meta-data/iam/security-credentials/`;

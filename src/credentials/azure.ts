@@ -1,6 +1,7 @@
 /** Tokens of Microsoft Entra ID: of a managed identity, of a pod in Kubernetes, or for a client secret. */
 
 import { allNames, checkNames } from "../contract/unknown-option.ts";
+import { environmentValue } from "../platform/environment.ts";
 import { type Issued, type KeptCredential, kept } from "./kept-credential.ts";
 import {
   endAfter,
@@ -13,7 +14,6 @@ import {
   safeUrl,
   textIn,
   urlIn,
-  variable,
 } from "./service-request.ts";
 
 /** The audience of Azure OpenAI, and of Claude in Foundry. */
@@ -53,9 +53,9 @@ export function azureManagedIdentity(options: AzureManagedIdentityOptions = {}):
   checkNames(options, allNames<AzureManagedIdentityOptions>({ clientId: true, resource: true, fetch: true }));
   const { clientId, resource = RESOURCE } = options;
   return kept(async () => {
-    const [endpoint, secret] = [variable("IDENTITY_ENDPOINT"), variable("IDENTITY_HEADER")];
+    const [endpoint, secret] = [environmentValue("IDENTITY_ENDPOINT"), environmentValue("IDENTITY_HEADER")];
     const isService = endpoint !== undefined && secret !== undefined;
-    const host = variable("AZURE_POD_IDENTITY_AUTHORITY_HOST") ?? METADATA;
+    const host = environmentValue("AZURE_POD_IDENTITY_AUTHORITY_HOST") ?? METADATA;
     const url = isService
       ? urlIn(endpoint, "IDENTITY_ENDPOINT")
       : urlIn(`${host.replace(/\/+$/, "")}/metadata/identity/oauth2/token`, "AZURE_POD_IDENTITY_AUTHORITY_HOST");
@@ -71,7 +71,7 @@ export function azureManagedIdentity(options: AzureManagedIdentityOptions = {}):
   });
 }
 
-/** An application of Entra ID. Each field is absent: that of the environment. */
+/** An application of Entra ID. A field that is absent is read from the environment. */
 interface Application extends ServiceRequestOptions {
   /** @default `AZURE_TENANT_ID` */
   readonly tenantId?: string | undefined;
@@ -146,7 +146,10 @@ export function azureClientSecret(options: AzureClientSecretOptions = {}): KeptC
 async function tokenFor(options: Application, proof: Readonly<Record<string, string>>): Promise<Issued<string>> {
   const tenant = given("tenantId", options.tenantId, "AZURE_TENANT_ID");
   const client_id = given("clientId", options.clientId, "AZURE_CLIENT_ID");
-  const authority = safeUrl(variable("AZURE_AUTHORITY_HOST") ?? AUTHORITY, "AZURE_AUTHORITY_HOST").replace(/\/+$/, "");
+  const authority = safeUrl(environmentValue("AZURE_AUTHORITY_HOST") ?? AUTHORITY, "AZURE_AUTHORITY_HOST").replace(
+    /\/+$/,
+    "",
+  );
   const service = "Microsoft Entra ID";
   const form = { grant_type: "client_credentials", client_id, scope: options.scope ?? SCOPE, ...proof };
   const url = `${authority}/${encodeURIComponent(tenant)}/oauth2/v2.0/token`;
@@ -155,7 +158,7 @@ async function tokenFor(options: Application, proof: Readonly<Record<string, str
 }
 
 function given(option: string, value: string | undefined, name: string): string {
-  const text = value ?? variable(name);
+  const text = value ?? environmentValue(name);
   if (text !== undefined) return text;
   throw refused(`\`${option}\` is missing. Pass it, or set ${name}.`);
 }

@@ -1,12 +1,14 @@
 /** Access tokens of Google Cloud: the Application Default Credentials, and those of a service account's key. */
 
 import { allNames, checkNames } from "../contract/unknown-option.ts";
-import { base64Of } from "../platform/base64.ts";
+import { base64UrlOf } from "../platform/base64-url.ts";
+import { environmentValue } from "../platform/environment.ts";
 import type { JsonObject } from "../platform/json-object.ts";
 import { type Issued, type KeptCredential, kept } from "./kept-credential.ts";
 import {
   endAfter,
   fileText,
+  isRetryable,
   LOCAL_TIMEOUT_MS,
   objectIn,
   refused,
@@ -15,7 +17,6 @@ import {
   safeUrl,
   sendRequest,
   textIn,
-  variable,
 } from "./service-request.ts";
 
 const SCOPE = "https://www.googleapis.com/auth/cloud-platform";
@@ -91,7 +92,7 @@ interface CredentialsFile {
 
 /** A file that a variable names must be there; gcloud's own may be missing. */
 async function credentialsFile(): Promise<CredentialsFile | undefined> {
-  const named = variable("GOOGLE_APPLICATION_CREDENTIALS");
+  const named = environmentValue("GOOGLE_APPLICATION_CREDENTIALS");
   if (named !== undefined) {
     return { path: named, content: objectIn(await fileText(named, "GOOGLE_APPLICATION_CREDENTIALS"), named) };
   }
@@ -102,14 +103,14 @@ async function credentialsFile(): Promise<CredentialsFile | undefined> {
 
 async function gcloudFile(): Promise<string> {
   const [{ homedir, platform }, { join }] = await Promise.all([import("node:os"), import("node:path")]);
-  const roaming = platform() === "win32" ? variable("APPDATA") : undefined;
+  const roaming = platform() === "win32" ? environmentValue("APPDATA") : undefined;
   const folder =
-    variable("CLOUDSDK_CONFIG") ?? (roaming ? join(roaming, "gcloud") : join(homedir(), ".config", "gcloud"));
+    environmentValue("CLOUDSDK_CONFIG") ?? (roaming ? join(roaming, "gcloud") : join(homedir(), ".config", "gcloud"));
   return join(folder, "application_default_credentials.json");
 }
 
 async function tokenOfMachine(options: GoogleOptions): Promise<Issued<string>> {
-  const host = variable("GCE_METADATA_IP") ?? variable("GCE_METADATA_HOST") ?? METADATA;
+  const host = environmentValue("GCE_METADATA_IP") ?? environmentValue("GCE_METADATA_HOST") ?? METADATA;
   const service = "Google's metadata server";
   const scopes = encodeURIComponent(options.scope ?? SCOPE);
   const url = `http://${host}/computeMetadata/v1/instance/service-accounts/default/token?scopes=${scopes}`;
@@ -118,9 +119,8 @@ async function tokenOfMachine(options: GoogleOptions): Promise<Issued<string>> {
     options,
   ).catch((cause: unknown) => {
     const advice = "Set GOOGLE_APPLICATION_CREDENTIALS, or run: gcloud auth application-default login";
-    const retryable = (cause as { readonly retryable?: unknown } | null)?.retryable === true;
     throw refused(`There are no Application Default Credentials: no file, and no metadata server. ${advice}`, {
-      retryable,
+      retryable: isRetryable(cause),
       cause,
     });
   });
@@ -162,9 +162,9 @@ async function tokenOfAccount(account: Account, options: GoogleOptions): Promise
   const iat = Math.floor(Date.now() / 1_000);
   const header = { alg: "RS256", typ: "JWT", ...(keyId !== undefined && { kid: keyId }) };
   const claims = { iss: email, scope: options.scope ?? SCOPE, aud, iat, exp: iat + 3_600 };
-  const unsigned = [header, claims].map((part) => base64Url(bytesOf(JSON.stringify(part)))).join(".");
+  const unsigned = [header, claims].map((part) => base64UrlOf(bytesOf(JSON.stringify(part)))).join(".");
   const signature = await crypto.subtle.sign("RSASSA-PKCS1-v1_5", await keyOf(account.pem), bytesOf(unsigned));
-  const assertion = `${unsigned}.${base64Url(new Uint8Array(signature))}`;
+  const assertion = `${unsigned}.${base64UrlOf(new Uint8Array(signature))}`;
   const form = { grant_type: "urn:ietf:params:oauth:grant-type:jwt-bearer", assertion };
   const service = "Google";
   return tokenIn(await requestObject({ service, url: aud, method: "POST", form }, options), service);
@@ -187,8 +187,4 @@ function tokenIn(answer: JsonObject, service: string): Issued<string> {
 
 function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text);
-}
-
-function base64Url(bytes: Uint8Array): string {
-  return base64Of(bytes).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 }

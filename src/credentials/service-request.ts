@@ -37,13 +37,14 @@ export const LOCAL_TIMEOUT_MS = 3_000;
 
 const MAX_REASON = 500;
 
+/** The answer of a service. */
 export interface ServiceResponse {
   readonly text: string;
   readonly headers: Headers;
 }
 
 /**
- * Returns the answer's text. Redirects are not followed: a request may hold a secret.
+ * Resolves with the answer of a service. Redirects are not followed: a request may hold a secret.
  * @throws {SendError} kind `authentication`, retryable where another try may help
  */
 export async function sendRequest(
@@ -67,19 +68,20 @@ export async function sendRequest(
   throw refused(`${service} reports ${response.status}: ${reasonIn(text)}`, { retryable });
 }
 
-/** Returns the answer as an object. */
+/** Resolves with the answer of a service as a JSON object. */
 export async function requestObject(request: ServiceRequest, options: ServiceRequestOptions): Promise<JsonObject> {
   const { text } = await sendRequest(request, options);
   return objectIn(text, request.service);
 }
 
+/** Returns a text as a JSON object. The message of a failure names its source, and no value. */
 export function objectIn(text: string, what: string): JsonObject {
   const value = parsed(text);
   if (isJsonObject(value)) return value;
   throw refused(`${what} has no JSON object.`);
 }
 
-/** Returns a text of an object. The message of a failure names the field, and no value. */
+/** Returns a string of an object. The message of a failure names the field, and no value. */
 export function textIn(object: JsonObject, name: string, what: string): string {
   const value = object[name];
   if (typeof value === "string" && value !== "") return value;
@@ -107,11 +109,6 @@ export function urlIn(text: string, what: string): URL {
   throw refused(`${what} is not a URL.`);
 }
 
-/** Returns a variable of the environment; an empty one is absent. */
-export function variable(name: string): string | undefined {
-  return globalThis.process?.env?.[name] || undefined;
-}
-
 /** Looks like a path: one that is printed is not the secret itself, which is given in its place by mistake. */
 const PATH = /^(?!ey|[{[])[^\n\r]{1,255}$/;
 
@@ -132,6 +129,12 @@ export function headerValue(secret: string, what: string): string {
   throw refused(`${what} must be visible ASCII in one line.`);
 }
 
+/** Returns whether another try may help after a failure of `sendRequest`. */
+export function isRetryable(failure: unknown): boolean {
+  return (failure as { readonly retryable?: unknown } | null)?.retryable === true;
+}
+
+/** Returns the error for a credential that is not there. No message of it contains a secret. */
 export function refused(
   message: string,
   { retryable = false, cause }: { readonly retryable?: boolean; readonly cause?: unknown } = {},

@@ -1,6 +1,6 @@
 /** `RunAgentInput` → a start in the relay's own words. */
 
-import { base64Of } from "../../platform/base64.ts";
+import { base64UrlOf } from "../../platform/base64-url.ts";
 import { isJsonObject } from "../../platform/json-object.ts";
 import type { DialectStart, RequestHeaders, StartContext } from "../dialect.ts";
 import { isChatId, isRunId } from "../ids.ts";
@@ -25,7 +25,7 @@ const ENCODED = "t_";
 export function chatOfThread(threadId: unknown): string {
   const id = idOf(threadId, "threadId");
   if (isChatId(id) && !id.startsWith(ENCODED)) return id;
-  const name = `${ENCODED}${urlSafe(new TextEncoder().encode(id))}`;
+  const name = `${ENCODED}${base64UrlOf(new TextEncoder().encode(id))}`;
   if (isChatId(name)) return name;
   throw badRequest("`threadId` is too long.");
 }
@@ -65,7 +65,7 @@ export async function runOf(user: string, runId: unknown, within: readonly unkno
   if (id.startsWith(OWN) && isRunId(id.slice(OWN.length))) return id.slice(OWN.length);
   const parts = id.length >= MIN_UNIQUE_LENGTH ? [user, id] : [user, id, ...within];
   const bytes = new TextEncoder().encode(JSON.stringify(["ag-ui", ...parts]));
-  return urlSafe(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
+  return base64UrlOf(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
 }
 
 /**
@@ -143,8 +143,4 @@ function idOf(value: unknown, name: string): string {
     return value;
   }
   throw badRequest(`\`${name}\` must be a string of 1 to ${MAX_ID_LENGTH} characters on one line.`);
-}
-
-function urlSafe(bytes: Uint8Array): string {
-  return base64Of(bytes).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 }

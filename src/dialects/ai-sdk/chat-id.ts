@@ -1,6 +1,6 @@
 /** The ids of chats, which an application chooses freely, as ids of the relay. Pure. */
 
-import { base64Of } from "../../platform/base64.ts";
+import { base64UrlOf } from "../../platform/base64-url.ts";
 import { isChatId } from "../ids.ts";
 import { badRequest } from "../refusal.ts";
 
@@ -13,9 +13,4 @@ export function chatIdOf(id: string): string {
   const other = `_${base64UrlOf(new TextEncoder().encode(id))}`;
   if (isChatId(other)) return other;
   throw badRequest("The id of the chat must be at most 94 bytes long.");
-}
-
-/** Returns bytes in the letters of an id: base64 for addresses, without its end. */
-export function base64UrlOf(bytes: Uint8Array): string {
-  return base64Of(bytes).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }

@@ -1,9 +1,10 @@
 /** The request of `useChat` → a start in the words of the relay's own wire. */
 
+import { base64UrlOf } from "../../platform/base64-url.ts";
 import { isJsonObject, type JsonObject } from "../../platform/json-object.ts";
 import type { DialectStart, StartContext } from "../dialect.ts";
 import { badRequest } from "../refusal.ts";
-import { base64UrlOf, chatIdOf } from "./chat-id.ts";
+import { chatIdOf } from "./chat-id.ts";
 import { type ReceivedMessage, receivedMessages } from "./received-message.ts";
 import { chunksIn } from "./shown-before.ts";
 import { contentOf, decisionsIn, isReply, resultsIn, textIn, turnsOf } from "./turns.ts";
