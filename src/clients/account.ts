@@ -4,7 +4,7 @@
 const ACCOUNT_HEADERS = ["openai-organization", "x-goog-user-project"];
 
 /** Those, and headers that carry keys: the first that is present counts. */
-const TELLING_HEADERS = [
+const IDENTIFYING_HEADERS = [
   "openai-organization",
   "x-goog-user-project",
   "authorization",
@@ -29,7 +29,7 @@ export class AccountMarks {
    * @param headers the headers of the request, names in lower case
    */
   of(headers: Readonly<Record<string, string>>): string | undefined {
-    const header = TELLING_HEADERS.find((name) => Object.hasOwn(headers, name) && headers[name] !== "");
+    const header = IDENTIFYING_HEADERS.find((name) => Object.hasOwn(headers, name) && headers[name] !== "");
     const value = header === undefined ? undefined : headers[header];
     if (header === undefined || value === undefined) return undefined;
     if (this.#last?.header !== header || this.#last.value !== value) {

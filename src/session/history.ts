@@ -140,7 +140,7 @@ function placeFault(
   if (message.role === "tool") {
     return open.has(message.toolCallId)
       ? undefined
-      : `answers the call ${message.toolCallId}, which nobody made before`;
+      : `answers the call ${message.toolCallId}, which no message before it made`;
   }
   const [waiting] = open.keys();
   if (waiting !== undefined) return `comes before the result of the call ${waiting}`;

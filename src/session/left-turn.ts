@@ -82,7 +82,7 @@ function breakOff(conversation: Conversation, reply: AssistantMessage): TurnPlac
   const { text: stored = "", media = [] } = openTurn(conversation).reply ?? {};
   const { content, toolCalls } = reply;
   if (toolCalls.length > 0) {
-    // No tool begins before its reply is complete: these calls are whole, and more may have been to come.
+    // No tool begins before its reply is complete: these calls are complete, and more may have been to come.
     addReply(conversation, reply);
     return { type: "known", calls: toolCalls };
   }

@@ -80,7 +80,7 @@ export async function reportWaiting<Reply>(
     if (!waiting || leftMs >= TOLERANCE_MS) return wait(leftMs);
     reportedAt = at;
     wait(everyMs);
-    tell(report, waiting);
+    reportTo(report, waiting);
   };
   wait(everyMs);
   try {
@@ -116,7 +116,8 @@ function streamIn(reply: unknown): MessageStream | undefined {
   }
 }
 
-function tell(report: (waiting: Waiting) => unknown, waiting: Waiting): void {
+/** Calls the caller's `report`, whose failure changes nothing. */
+function reportTo(report: (waiting: Waiting) => unknown, waiting: Waiting): void {
   try {
     const result = report(waiting);
     if (result instanceof Promise) result.catch(() => undefined);

@@ -23,7 +23,7 @@ export interface CallPart {
 }
 
 interface KeptCall extends ShownCall {
-  /** The number of the provider's deltas; absent for a call that came as a whole. */
+  /** The number of the provider's deltas; absent for a call that came in one piece. */
   readonly index: number | undefined;
   text: string;
   isComplete: boolean;

@@ -29,6 +29,7 @@ export interface ResponsesReplay {
 /** The maximum length of a `call_id`. */
 const MAX_ID_LENGTH = 64;
 
+/** Returns the conversation as input items. System messages go into `instructions`, so they are left out. */
 export function inputOf(given: readonly Message[], context: ResponsesContext): readonly JsonObject[] {
   const { endpoint, dialect } = context;
   const { model } = endpoint;
@@ -105,18 +106,18 @@ function textItems(text: string): readonly JsonObject[] {
  * Returns the items in the form that requests take. Reasoning goes back encrypted, to the model and the account that
  * wrote it, and never without the item that follows it. Items of provider tools go back only with their reasoning.
  * Messages and calls go without ids: the server would look them up, although it has not stored them.
- * @param hasThought whether the requested model can read the thinking
+ * @param canReadReasoning whether the requested model can read the encrypted content
  * @see https://platform.openai.com/docs/guides/reasoning#encrypted-reasoning-items
  */
 function replayed(
   turn: AssistantTurn,
   items: readonly ResponseItem[],
   calls: readonly SentCall[],
-  hasThought: boolean,
+  canReadReasoning: boolean,
   dialect: ResponsesDialect,
 ): readonly JsonObject[] {
   const media = completeMedia(turn);
-  const sent = kept(items, calls, hasThought, dialect).flatMap((item): readonly JsonObject[] => {
+  const sent = kept(items, calls, canReadReasoning, dialect).flatMap((item): readonly JsonObject[] => {
     const back = item.type === PICTURE_CALL ? pictureItem(item, media) : item;
     return back ? [back] : [];
   });
@@ -127,20 +128,21 @@ function replayed(
 function kept(
   items: readonly ResponseItem[],
   calls: readonly SentCall[],
-  hasThought: boolean,
+  canReadReasoning: boolean,
   dialect: ResponsesDialect,
 ): readonly JsonObject[] {
   const sentCall = callsById(calls);
-  let isUnthought = !hasThought;
+  /** The reasoning before the item does not go back. */
+  let isWithoutReasoning = !canReadReasoning;
   return items.flatMap((item): readonly JsonObject[] => {
     if (item.type === "reasoning") {
-      isUnthought = !hasThought || !item.encrypted_content;
-      return isUnthought ? [] : [inputForm(item)];
+      isWithoutReasoning = !canReadReasoning || !item.encrypted_content;
+      return isWithoutReasoning ? [] : [inputForm(item)];
     }
     if (item.type === "message") return hasContent(item) ? [inputForm(item)] : [];
     if (isCallersCall(item, dialect)) return [callItem(inputForm(item), sentCall(item.call_id))];
     // A function call requires an output, even one that the provider has run.
-    return isUnthought || item.type === "function_call" ? [] : [inputForm(item)];
+    return isWithoutReasoning || item.type === "function_call" ? [] : [inputForm(item)];
   });
 }
 

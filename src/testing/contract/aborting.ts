@@ -218,7 +218,7 @@ export const stoppingCases: readonly CaseDefinition[] = [
       await chunks.next();
       abort.abort();
       await soon(closed(0), "the connection must be closed");
-      await soon(ended, "the call must be over, though nobody reads on");
+      await soon(ended, "the call must be over, although the consumer has stopped reading");
       // The client may deliver the chunks that had arrived, or drop them. The end must be an error.
       const failure = await soon(rejectionOf(untilDone(chunks)), "the loop must end");
       assert.equal(failure.kind, "aborted");

@@ -9,19 +9,19 @@ import { type CaseDefinition, QUESTION } from "./case.ts";
 /** Calls that TypeScript rejects, but JavaScript and JSON allow. */
 const BAD_CALLS: readonly { readonly what: string; readonly messages?: unknown; readonly options?: unknown }[] = [
   { what: "no messages", messages: [] },
-  { what: "messages that are no array", messages: "Tell me." },
-  { what: "a message that is no object", messages: [null] },
+  { what: "messages that are not an array", messages: "Tell me." },
+  { what: "a message that is not an object", messages: [null] },
   { what: "an unknown role", messages: [{ role: "robot", content: "Beep" }] },
   { what: "a message without a role", messages: [{ content: "Hello" }] },
   { what: "a user without content", messages: [{ role: "user" }] },
-  { what: "a user with an empty list of parts", messages: [{ role: "user", content: [] }] },
+  { what: "a user with an empty array of parts", messages: [{ role: "user", content: [] }] },
   { what: "a part of an unknown type", messages: [{ role: "user", content: [{ type: "smell", of: "roses" }] }] },
   { what: "a tool's answer to no call", messages: [{ role: "tool", toolCallId: "", content: "42" }] },
   { what: "a negative limit on output", options: { maxOutputTokens: -1 } },
   { what: "a negative timeout", options: { timeouts: { idle: -1 } } },
-  { what: "a timeout that is no number", options: { timeouts: { total: Number.NaN } } },
+  { what: "a timeout that is not a number", options: { timeouts: { total: Number.NaN } } },
   { what: "negative retries", options: { retries: -1 } },
-  { what: "a temperature that is no number", options: { temperature: Number.NaN } },
+  { what: "a temperature that is not a number", options: { temperature: Number.NaN } },
   { what: "a line break in a header", options: { headers: { "x-note": "a\r\nx-evil: b" } } },
 ];
 

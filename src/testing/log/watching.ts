@@ -50,7 +50,7 @@ export const watchingCases: readonly LogCaseDefinition[] = [
     },
   },
   {
-    name: "a run that somebody watches in another process counts as watched, for as long as was said",
+    name: "a run with a viewer in another process counts as watched, for as long as was said",
     async run({ open }) {
       const [here, there] = [await open(), await open()];
       const head = headOf();

@@ -128,7 +128,7 @@ class GeminiReply implements WireReply {
       case "media":
         return partsOfMedium(event);
       case "toolCallDelta":
-        return []; // a call is written when it is whole
+        return []; // a call is written when it is complete
       case "toolCallEnd": {
         const { id, name, argumentsText } = event;
         this.#called = true;
