@@ -1,5 +1,6 @@
 /** The one error class. Its facts are fields; its message is for a person. */
 
+import { checkArgument } from "./argument.ts";
 import type { ContentFilterFinding } from "./content-filter.ts";
 import { isRetryable, type SendErrorKind, type TimeoutPhase } from "./error-kind.ts";
 import type { AssistantMessage } from "./message.ts";
@@ -72,10 +73,10 @@ export class SendError extends Error implements SendErrorFacts {
   declare readonly contentFilter?: readonly ContentFilterFinding[];
   declare readonly partial?: AssistantMessage;
 
-  constructor(kind: SendErrorKind, message: string, facts: SendErrorFacts = {}) {
-    super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
+  constructor(kind: SendErrorKind, message: string, facts?: SendErrorFacts) {
+    const { cause, retryable = isRetryable(kind), ...rest } = facts ?? {};
+    super(message, cause === undefined ? undefined : { cause });
     this.kind = kind;
-    const { cause: _kept, retryable = isRetryable(kind), ...rest } = facts;
     this.retryable = retryable;
     for (const [name, value] of Object.entries(rest)) {
       if (value !== undefined) Object.defineProperty(this, name, { value, enumerable: true });
@@ -97,8 +98,13 @@ export class SendError extends Error implements SendErrorFacts {
     return SendError.from({ ...cause, cause });
   }
 
-  /** Returns an error from the data of `toJSON`. */
-  static from({ kind, message, ...facts }: SendErrorData & Pick<SendErrorFacts, "cause">): SendError {
+  /**
+   * Returns an error from the data of `toJSON`.
+   * @throws {TypeError} when the data is not an object
+   */
+  static from(data: SendErrorData & Pick<SendErrorFacts, "cause">): SendError {
+    checkArgument("data", data);
+    const { kind, message, ...facts } = data;
     return new SendError(kind, message, facts);
   }
 }

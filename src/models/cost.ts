@@ -1,5 +1,6 @@
 /** The cost of a reply. */
 
+import { checkArgument } from "../contract/argument.ts";
 import type { TokenUsage } from "../contract/usage.ts";
 import { type ModelName, modelInfoOf } from "./model-info.ts";
 import { hourWritesOf, isListPriced, isSum, statedCostOf } from "./reported-cost.ts";
@@ -35,6 +36,8 @@ import type { Prices } from "./row.ts";
  * ```
  */
 export function costOf(usage: TokenUsage, model: ModelName, at: Date = new Date()): number | undefined {
+  checkArgument("usage", usage);
+  checkArgument("model", model, { provider: "string", model: "string" });
   const stated = statedCostOf(model.provider, usage.raw);
   if (stated === "some") return undefined;
   if (stated !== "none") return stated;

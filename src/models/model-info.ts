@@ -1,5 +1,6 @@
 /** The known facts of a model: its limits, its prices, and their sources. */
 
+import { checkArgument } from "../contract/argument.ts";
 import { MODELS, SOURCES } from "./data.ts";
 import type { Prices, Row, Source } from "./row.ts";
 
@@ -48,7 +49,9 @@ export interface ModelInfo {
  * export const session = new LLMSession({ client, maxTokens: modelInfoOf(client)?.contextWindow ?? 100_000 });
  * ```
  */
-export function modelInfoOf({ provider, model }: ModelName): ModelInfo | undefined {
+export function modelInfoOf(name: ModelName): ModelInfo | undefined {
+  checkArgument("name", name, { provider: "string", model: "string" });
+  const { provider, model } = name;
   const rows = Object.hasOwn(MODELS, provider) ? (MODELS[provider] ?? []) : [];
   const id = model.replace(/^models\//, ""); // as Google writes it
   const row = rows.find((each) => each.id === id) ?? rows.find((each) => each.id === familyOf(id));

@@ -3,6 +3,7 @@
  * them without a client, so they bring the engine of schemas along.
  */
 
+import { checkArgument } from "../contract/argument.ts";
 import { anthropicMessages as anthropic } from "./anthropic-messages/protocol.ts";
 import type { ChatDialect } from "./chat-completions/dialects.ts";
 import { chatCompletions as chat } from "./chat-completions/protocol.ts";
@@ -32,6 +33,7 @@ export const ollama: Protocol = /* @__PURE__ */ withSchemas(ollamaApi);
  * dialect is `{ maxTokensField: "max_tokens" }`.
  */
 export function chatCompletions(dialect: ChatDialect): Protocol {
+  checkArgument("dialect", dialect);
   return withSchemas(chat(dialect));
 }
 
@@ -40,5 +42,6 @@ export function chatCompletions(dialect: ChatDialect): Protocol {
  * is OpenAI's own dialect.
  */
 export function responses(dialect: ResponsesDialect): Protocol {
+  checkArgument("dialect", dialect);
   return withSchemas(openai(dialect));
 }

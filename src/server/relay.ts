@@ -1,5 +1,6 @@
 /** The relay: web requests in, replies out that outlive their connections. */
 
+import { checkArgument } from "../contract/argument.ts";
 import type { Dialect } from "../dialects/dialect.ts";
 import { Refusal } from "../dialects/refusal.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
@@ -16,7 +17,7 @@ export interface Relay {
   readonly handle: (request: Request) => Promise<Response>;
   /**
    * Returns a handler for front ends of another dialect. They share the runs, chats and limits of this relay.
-   * @throws {TypeError} when `path` is not a path
+   * @throws {TypeError} when an argument is invalid
    */
   readonly handlerFor: (
     dialect: Dialect,
@@ -57,7 +58,10 @@ export function createRelay(options: RelayOptions): Relay {
   const { dialect, path } = settings;
   return {
     handle: handlerOf((asked) => server.handle(asked, { dialect, path })),
-    handlerFor: (other, { path: given } = {}) => {
+    handlerFor: (other, options = {}) => {
+      checkArgument("dialect", other, { routeOf: "function", startOf: "function" });
+      checkArgument("options", options);
+      const { path: given } = options;
       const mount = { dialect: other, path: checkedPath(given) };
       return handlerOf((asked) => server.handle(asked, mount));
     },

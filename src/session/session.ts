@@ -197,7 +197,9 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
    * it open, with a turn under way. Nothing is locked or written. An unknown id has an empty history.
    * @throws {SendError} kind `storage` when it cannot be read
    */
-  static async peek({ store, id }: Pick<OpenOptions, "store" | "id">): Promise<SessionSnapshot> {
+  static async peek(place: Pick<OpenOptions, "store" | "id">): Promise<SessionSnapshot> {
+    checkGiven(place);
+    const { store, id } = place;
     checkPlace(store, id);
     const { snapshotOf } = await loadPart(storedSessions);
     return snapshotOf(store, id);

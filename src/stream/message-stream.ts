@@ -1,5 +1,6 @@
 /** The stream that a client's caller gets: a reply that is being written, as its consumer reads it. */
 
+import { checkArgument } from "../contract/argument.ts";
 import type { MessageChunk } from "../contract/chunk.ts";
 import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage } from "../contract/message.ts";
@@ -48,8 +49,11 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
   /**
    * For authors of a `ChunkSource`; `openStream` also waits until the source is open. Callers get streams from a
    * `ClientWrapper`.
+   * @throws {TypeError} when an argument is invalid
    */
   constructor(source: ChunkSource, options: StreamOptions = {}) {
+    checkArgument("source", source, { attach: "function" });
+    checkArgument("options", options);
     const { now = systemClock(), startedAt = now() } = options;
     this.#state = new StreamState(source, now, startedAt);
   }

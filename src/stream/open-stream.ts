@@ -1,5 +1,6 @@
 /** From a source to the stream that a client's caller gets, and from there to a client. */
 
+import { checkArgument } from "../contract/argument.ts";
 import { type ReplyTo, type TypedClient, typedReply } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
 import type { Message } from "../contract/message.ts";
@@ -43,8 +44,13 @@ export interface ClientParts {
   ): Promise<MessageStream<Output>>;
 }
 
-/** Returns a client both of whose methods read the same stream: law 7 of `ClientWrapper` holds by construction. */
-export function clientOf({ provider, model, defaults, open }: ClientParts): TypedClient {
+/**
+ * Returns a client both of whose methods read the same stream: law 7 of `ClientWrapper` holds by construction.
+ * @throws {TypeError} when a part is missing
+ */
+export function clientOf(parts: ClientParts): TypedClient {
+  checkArgument("parts", parts, { open: "function" });
+  const { provider, model, defaults, open } = parts;
   return {
     provider,
     model,

@@ -3,6 +3,7 @@
  * is one file, since all its states share the open containers.
  */
 
+import { checkArgument } from "../contract/argument.ts";
 import { exactNumber, parseExact } from "../platform/exact-json.ts";
 import { isFirstHalf } from "../platform/surrogates.ts";
 import { isNumberCharacter, isNumberEnd, type NumberPart, nextNumberPart } from "./json-number.ts";
@@ -140,8 +141,11 @@ export class PartialJson {
   /**
    * `exact`: whether integers that a double cannot hold become strings of their digits, as in `ToolCall.arguments`;
    * default: false.
+   * @throws {TypeError} when the options are not an object
    */
-  constructor({ exact = false }: { readonly exact?: boolean | undefined } = {}) {
+  constructor(options: { readonly exact?: boolean | undefined } = {}) {
+    checkArgument("options", options);
+    const { exact = false } = options;
     this.#toNumber = exact ? exactNumber : Number;
     this.#parse = exact ? parseExact : JSON.parse;
   }

@@ -1,5 +1,6 @@
 /** The laws of `ReplyLog` as cases that any test runner can run. */
 
+import { checkArgument } from "../contract/argument.ts";
 import type { ReplyLog } from "../server/log/log.ts";
 import { within } from "./contract/case.ts";
 import { type LawCase, lawCases } from "./law-case.ts";
@@ -35,6 +36,7 @@ const LONG = { leaseMs: 60_000, keepMs: 600_000 };
  * ```
  */
 export function logSuite(subject: LogSubject): readonly LawCase[] {
+  checkArgument("subject", subject, { open: "function" });
   return lawCases(CASES, subject.cannot, (definition) => runCase(definition, subject));
 }
 

@@ -1,5 +1,6 @@
 /** The laws of `SessionStore` as cases that any test runner can run. */
 
+import { checkArgument } from "../contract/argument.ts";
 import { within } from "./contract/case.ts";
 import { type LawCase, lawCases } from "./law-case.ts";
 import type { OpenedStore, StoreAbility, StoreBench, StoreCaseDefinition, StoreSubject } from "./store/case.ts";
@@ -32,6 +33,7 @@ const DEFAULT_LEASE_MS = 15_000;
  * ```
  */
 export function storeSuite(subject: StoreSubject): readonly LawCase[] {
+  checkArgument("subject", subject, { open: "function" });
   return lawCases(CASES, subject.cannot, (definition) => runCase(definition, subject));
 }
 

@@ -1,6 +1,7 @@
 /** The wire of `useChat` of the AI SDK, versions 5.0.95 to 7, as a dialect of the relay. */
 
 import type { AssistantMessage } from "../../contract/message.ts";
+import { allNames, checkNames } from "../../contract/unknown-option.ts";
 import { isJsonObject } from "../../platform/json-object.ts";
 import { type Dialect, type EncoderOf, jsonBody } from "../dialect.ts";
 import { AiSdkEncoder } from "./encoder.ts";
@@ -36,8 +37,13 @@ export interface AiSdkOptions {
  */
 export const aiSdk: Dialect = aiSdkWith({});
 
-/** Returns the same with options. */
-export function aiSdkWith({ metadata, finishReason = true, resetStep = false }: AiSdkOptions): Dialect {
+/**
+ * Returns the same with options.
+ * @throws {TypeError} when an option is unknown
+ */
+export function aiSdkWith(options: AiSdkOptions): Dialect {
+  checkNames(options, allNames<AiSdkOptions>({ metadata: true, finishReason: true, resetStep: true }));
+  const { metadata, finishReason = true, resetStep = false } = options;
   const encoderOf =
     (isReplay: boolean): EncoderOf =>
     (view) =>

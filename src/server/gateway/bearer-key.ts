@@ -20,7 +20,7 @@ const HEADERS = ["authorization", "x-api-key", "api-key"] as const;
  * ```
  */
 export function bearerKey(keys: string | Readonly<Record<string, string>>): Authorize {
-  const users = Object.entries(typeof keys === "string" ? { key: keys } : keys);
+  const users = Object.entries(typeof keys === "string" ? { key: keys } : (keys ?? {}));
   if (users.length === 0 || users.some(([user, key]) => user === "" || typeof key !== "string" || key === "")) {
     throw new TypeError("`bearerKey` needs a key that is a non-empty string, or an object of users and their keys.");
   }

@@ -3,6 +3,7 @@
  * the package needs neither Node nor its types.
  */
 
+import { typeText } from "../../platform/received.ts";
 import type { Frame } from "../feed/frame.ts";
 import type { Viewer } from "../feed/viewer.ts";
 import { type ChunkedResponse, isCorked, type NodeSocket, socketOf } from "./chunked-socket.ts";
@@ -46,6 +47,7 @@ export type NodeHandler = (request: NodeRequest, response: NodeResponse, next?: 
  * ```
  */
 export function toNode(handle: (request: Request) => Promise<Response>): NodeHandler {
+  if (typeof handle !== "function") throw new TypeError(`\`handle\` must be a function, not ${typeText(handle)}.`);
   // A relay and a gateway answer without the objects of web standards: they cost more time than all the rest.
   const answering = answeringOf(handle) ?? ((asked: Asked): Promise<Answer> => handle(asked.web()));
   return (request, response, next) => {

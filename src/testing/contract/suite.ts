@@ -1,5 +1,6 @@
 /** The contract of `ClientWrapper` as cases that any test runner can run. */
 
+import { checkArgument } from "../../contract/argument.ts";
 import { type LawCase, lawCases } from "../law-case.ts";
 import { stoppingCases } from "./aborting.ts";
 import { flowingCases } from "./backpressure.ts";
@@ -57,6 +58,7 @@ const CASES: readonly CaseDefinition[] = [
  * ```
  */
 export function contractSuite(subject: ContractSubject): readonly LawCase[] {
+  checkArgument("subject", subject, { open: "function" });
   return lawCases(CASES, subject.cannot, (definition) => runCase(definition, subject));
 }
 
