@@ -70,7 +70,7 @@ export interface SessionState {
   /** The title that the records have set. */
   readonly title?: string | undefined;
   /** The last user message, if it got no reply and was removed from the history. */
-  readonly unanswered?: UserMessage["content"] | undefined;
+  readonly unanswered?: UserMessage | undefined;
 }
 
 /** A turn under way: the messages that it has added so far, and its reply so far, as far as records say. */

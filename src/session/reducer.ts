@@ -88,7 +88,7 @@ export function reduce(state: SessionState, record: SessionRecord, append: Appen
       const { stays, message, usage } = record;
       const turns = append(state.turns, listOf(usage));
       const { turn: _over, ...rest } = state;
-      if (!stays) return { ...rest, turns, unanswered: userContentIn(turn.messages) };
+      if (!stays) return { ...rest, turns, unanswered: questionIn(turn.messages) };
       const history = append(state.history, [...inCallOrder(turn), ...listOf(message)]);
       return { ...rest, turns, history, answers: undefined };
     }
@@ -142,7 +142,6 @@ function listOf<T>(item: T | undefined): readonly T[] {
   return item === undefined ? [] : [item];
 }
 
-function userContentIn(messages: readonly Message[]): UserMessage["content"] | undefined {
-  const question = messages.find((message) => message.role === "user");
-  return question?.content;
+function questionIn(messages: readonly Message[]): UserMessage | undefined {
+  return messages.find((message) => message.role === "user");
 }

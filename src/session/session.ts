@@ -232,7 +232,7 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
 
   /** The last user message, if it got no reply and was removed from the history; else `undefined`. */
   get unanswered(): UserMessage["content"] | undefined {
-    return this.#conversation.state.unanswered;
+    return this.#conversation.state.unanswered?.content;
   }
 
   /**

@@ -42,7 +42,7 @@ export async function snapshotOf(store: SessionStore, id: string): Promise<Sessi
       history,
       ...(turn && { turn: { messages: inCallOrder(turn), text: "", ...shownOf(turn.reply) } }),
       ...(waiting.length > 0 && { waiting }),
-      ...(unanswered !== undefined && { unanswered }),
+      ...(unanswered && { unanswered: unanswered.content }),
       tokenUsage: sessionUsageOf(turns),
     };
   } catch (error) {

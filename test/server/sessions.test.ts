@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { ShownHistory } from "../../src/dialects/native/wire.ts";
 import { LLMSession, MemoryStore, type Tool } from "../../src/index.ts";
-import { createRelay, memoryLog } from "../../src/server/index.ts";
+import { agUi, createRelay, memoryLog } from "../../src/server/index.ts";
 import { Gate, type ReplyScript, scriptedClient } from "../../src/testing/index.ts";
 import { get, post, read, runId, textOf, watch } from "../support/relay.ts";
 
@@ -196,6 +196,56 @@ describe("a conversation that the server keeps", () => {
     expect(await (await relay.handle(get("c"))).json()).toMatchObject({
       messages: [{ content: "Try" }, { content: "good" }],
     });
+  });
+
+  test.each([
+    ["the last reply", { regenerate: true }],
+    ["the reply to a question", { regenerate: true, keep: { turns: 1 } }],
+  ])(
+    "written again on another wire (%s) keeps the id of its question, also when the first try fails",
+    async (_name, again) => {
+      const store = new MemoryStore();
+      const client = scriptedClient([
+        { text: "bad" },
+        { refusal: { status: 500 } },
+        { text: "good" },
+        { text: "edited" },
+      ]);
+      const relay = createRelay({ client, authorize, sessions: { store }, onError: () => undefined });
+      const onAgUi = relay.handlerFor(agUi);
+      const asked = async (id: string, content: string) => {
+        const messages = [{ id, role: "user", content }];
+        const rest = { tools: [], context: [], state: {}, forwardedProps: {} };
+        await (await onAgUi(post({ threadId: "c", runId: `run-${content}`, messages, ...rest }))).text();
+      };
+      const questions = async () =>
+        (await LLMSession.peek({ store, id: "public/c" })).history.filter((message) => message.role === "user");
+      await asked("q1", "Try");
+      expect(await questions()).toMatchObject([{ content: "Try", id: "q1" }]);
+      for (const status of [502, 200]) {
+        const response = await relay.handle(post({ run: runId(), chat: "c", ...again }));
+        expect(response.status).toBe(status);
+        await response.text();
+        expect(await questions()).toMatchObject([{ content: "Try", id: "q1" }]);
+      }
+      await asked("q1", "Try this");
+      expect(await questions(), "the edited question takes the place of the first").toMatchObject([
+        { content: "Try this", id: "q1" },
+      ]);
+    },
+  );
+
+  test("a question without a reply keeps its id when another wire asks it again", async () => {
+    const store = new MemoryStore();
+    const client = scriptedClient([{ refusal: { status: 500 } }, { text: "good" }]);
+    const relay = createRelay({ client, authorize, sessions: { store }, onError: () => undefined });
+    const body = { messages: [{ id: "q1", role: "user", content: "Try" }], tools: [], context: [], state: {} };
+    await (await relay.handlerFor(agUi)(post({ threadId: "c", runId: "run-1", ...body, forwardedProps: {} }))).text();
+    await read(await relay.handle(post({ run: runId(), chat: "c", regenerate: true })));
+    expect((await LLMSession.peek({ store, id: "public/c" })).history).toMatchObject([
+      { id: "q1" },
+      { content: "good" },
+    ]);
   });
 
   test("keeps the last reply when the next one is refused", async () => {

@@ -45,6 +45,9 @@ interface SessionTurnParts {
   readonly left?: LeftSoFar | undefined;
 }
 
+/** A message of the user, with the id under which front ends know it. */
+type Question = Pick<UserMessage, "content" | "id">;
+
 /** How often and how long a session that another has is tried, in milliseconds. */
 interface Patience {
   readonly pauseMs: number;
@@ -109,9 +112,11 @@ export class SessionTurn implements RunSource {
     mustGoOn(signal);
     const { id, request, options: own } = this.#turn;
     const options = { ...own, signal };
-    const question = request.type === "turn" ? request.question : undefined;
-    const send = (input: TurnInput) => sessionParts(session).begin(input, options, { id, reports, question });
-    return request.type === "answers" ? this.#answer(session, request, send) : send(this.#input(session, request));
+    const send = (input: TurnInput, question?: string) =>
+      sessionParts(session).begin(input, options, { id, reports, question });
+    if (request.type === "answers") return this.#answer(session, request, send);
+    const { content, id: question } = this.#question(session, request);
+    return send(content, question);
   }
 
   /** Continues the turn, when the lease of its process has passed. */
@@ -174,11 +179,12 @@ export class SessionTurn implements RunSource {
     await session?.[Symbol.asyncDispose]();
   }
 
-  #input(session: LLMSession, request: Exclude<TurnRequest, { readonly type: "answers" }>): TurnInput {
+  /** Returns the question of the turn, with the id under which front ends know it. */
+  #question(session: LLMSession, request: Exclude<TurnRequest, { readonly type: "answers" }>): Question {
     if (request.type === "turn") {
-      const { input, keep = replacedBy(session.history, request) } = request;
+      const { input, question, keep = replacedBy(session.history, request) } = request;
       if (keep !== undefined) this.#takeBack(session, lengthOf(keep, session.history));
-      return input;
+      return { content: input, id: question };
     }
     const { keep } = request;
     const question = keep === undefined ? this.#lastQuestion(session) : this.#questionIn(session, keep);
@@ -187,15 +193,16 @@ export class SessionTurn implements RunSource {
   }
 
   /** Takes back the last of the exchanges that stay, and those behind it. Returns its question. */
-  #questionIn(session: LLMSession, keep: KeptHistory): TurnInput | undefined {
+  #questionIn(session: LLMSession, keep: KeptHistory): Question | undefined {
     const before = typeof keep === "number" ? keep - 1 : { turns: Math.max(0, keep.turns - 1) };
     return this.#takeBack(session, lengthOf(before, session.history));
   }
 
-  #lastQuestion(session: LLMSession): TurnInput | undefined {
-    if (session.unanswered !== undefined) return session.unanswered;
+  #lastQuestion(session: LLMSession): Question | undefined {
+    const { unanswered } = sessionParts(session).conversation.state;
+    if (unanswered) return unanswered;
     this.#before = session.toJSON();
-    return session.undo();
+    return undone(session);
   }
 
   /**
@@ -203,11 +210,11 @@ export class SessionTurn implements RunSource {
    * when the next reply has begun.
    * @throws {SendError} kind `invalidRequest` when no question follows so many messages
    */
-  #takeBack(session: LLMSession, length: number): TurnInput | undefined {
+  #takeBack(session: LLMSession, length: number): Question | undefined {
     if (length === session.history.length) return undefined;
     const before = session.toJSON();
-    let question: TurnInput | undefined;
-    while (session.history.length > Math.max(0, length)) question = session.undo();
+    let question: Question | undefined;
+    while (session.history.length > Math.max(0, length)) question = undone(session);
     if (session.history.length !== length) {
       session.restore(before);
       throw new SendError("invalidRequest", "The conversation has no question after so many messages.");
@@ -215,6 +222,13 @@ export class SessionTurn implements RunSource {
     this.#before = before;
     return question;
   }
+}
+
+/** Takes the last exchange back. Returns its question; `undefined` when the history is empty. */
+function undone(session: LLMSession): Question | undefined {
+  const question = session.history.findLast((message) => message.role === "user");
+  session.undo();
+  return question;
 }
 
 /** Tries again while another has the session. */
