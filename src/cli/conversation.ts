@@ -17,6 +17,7 @@ import type { Terminal } from "./terminal.ts";
 
 type Question = UserMessage["content"];
 
+/** Sends the turns of a chat and performs its commands. */
 export class Conversation {
   readonly #choice: Choice;
   readonly #settings: Settings;

@@ -163,6 +163,7 @@ export const HOSTED: readonly ProviderName[] = Object.keys(TABLE)
   .filter(isProviderName)
   .filter((name) => PROVIDERS[name].defaultModel !== undefined);
 
+/** Returns whether the command line has a provider of that name. */
 export function isProviderName(name: string): name is ProviderName {
   return Object.hasOwn(PROVIDERS, name);
 }

@@ -26,6 +26,7 @@ export function oneOf(...words: readonly string[]): Fault {
   return (value) => (typeof value === "string" && words.includes(value) ? undefined : text);
 }
 
+/** Returns whether a value is a number from `low` to `high`, both included. */
 export function isBetween(value: unknown, low: number, high: number): boolean {
   return typeof value === "number" && value >= low && value <= high;
 }

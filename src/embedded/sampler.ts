@@ -14,6 +14,7 @@ export interface Sampling {
 /** Chooses one token from scores. */
 export type Sampler = (scores: Float32Array) => number;
 
+/** Returns a function that chooses a token: always the likeliest for a `temperature` or `topP` of 0. */
 export function createSampler({ temperature, topP, seed }: Sampling): Sampler {
   if (temperature === 0 || topP === 0) return likeliest;
   const random = createRandom(seed ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 0);

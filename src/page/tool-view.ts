@@ -32,6 +32,7 @@ const ICONS: Readonly<Record<ChatToolCall["state"], string>> = {
   denied: "failed",
 };
 
+/** Returns the element of a call. */
 export function toolView(call: ChatToolCall): VElement {
   const asks = call.state === "needsApproval" || call.state === "needsResult";
   return h(

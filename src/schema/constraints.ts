@@ -6,6 +6,7 @@ import { add, type Issue, issue } from "./issues.ts";
 import { canonical, isEqual, isMultiple } from "./values.ts";
 import { counted, kindOf, listed, shown, typesText } from "./wording.ts";
 
+/** Adds the faults of a value by `enum` and `const`. */
 export function validateValues(schema: JsonSchema, value: unknown, found: Issue[]): void {
   const { enum: values } = schema;
   if (Array.isArray(values) && !isAmong(values, value)) found.push(issue(`must be one of ${listed(values)}`));
@@ -19,6 +20,7 @@ function isAmong(values: readonly unknown[], value: unknown): boolean {
   return values.some((one) => typeof one === "object" && one !== null && canonical(one) === text);
 }
 
+/** Adds the faults of an object by its required properties and their number. */
 export function validateCounts(
   { required, minProperties, maxProperties }: JsonSchema,
   ownRequired: readonly string[],
@@ -35,6 +37,7 @@ export function validateCounts(
     found.push(issue(`must have at most ${counted(maxProperties, "property")}`));
 }
 
+/** Adds the faults of a number by its limits and `multipleOf`. */
 export function validateNumber(schema: JsonSchema, value: number | bigint, found: Issue[]): void {
   const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf } = schema;
   if (typeof minimum === "number") {
@@ -53,6 +56,7 @@ export function validateNumber(schema: JsonSchema, value: number | bigint, found
     found.push(issue(`must be a multiple of ${multipleOf}`));
 }
 
+/** Returns the fault of a value by `type`; `undefined` for none. */
 export function typeFault(type: unknown, value: unknown): string | undefined {
   if (type === undefined) return undefined;
   const types: readonly unknown[] = Array.isArray(type) ? type : [type];

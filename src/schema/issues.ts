@@ -18,6 +18,7 @@ export type Issues = readonly Issue[];
 /** More issues do not help a reader. */
 const MAX_ISSUES = 50;
 
+/** Returns an issue at a path; without one, at the value itself. */
 export function issue(message: string, path?: Path): Issue {
   return { message, path };
 }

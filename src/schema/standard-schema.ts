@@ -2,6 +2,7 @@
 
 import type { JsonSchema, Schema, StandardSchema } from "../contract/schema.ts";
 
+/** Returns whether a schema is that of a library. */
 export function isStandardSchema(schema: Schema): schema is StandardSchema {
   // ArkType's schemas are functions.
   return "~standard" in schema;

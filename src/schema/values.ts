@@ -36,6 +36,7 @@ export function equalPair(elements: readonly unknown[]): readonly [number, numbe
   return undefined;
 }
 
+/** Returns whether two values are equal in JSON Schema. */
 export function isEqual(one: unknown, other: unknown): boolean {
   if (one === other) return true;
   if (typeof one !== "object" || typeof other !== "object" || one === null || other === null) return false;

@@ -274,6 +274,7 @@ export function toolsOf({ tools }: SendOptions): readonly Tool[] {
   return Array.isArray(tools) ? tools.filter((tool) => typeof tool === "object" && tool !== null) : [];
 }
 
+/** Returns whether a tool of a call has a `run`. */
 export function hasRunnableTool(options: SendOptions): boolean {
   return toolsOf(options).some(({ run }) => typeof run === "function");
 }

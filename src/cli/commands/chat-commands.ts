@@ -19,6 +19,7 @@ const COMMANDS: Readonly<Record<CommandName, { readonly argument: string; readon
 
 export const COMMAND_NAMES: readonly CommandName[] = Object.keys(COMMANDS).filter(isCommandName);
 
+/** Returns whether a command of that name exists. */
 export function isCommandName(name: string): name is CommandName {
   return Object.hasOwn(COMMANDS, name);
 }

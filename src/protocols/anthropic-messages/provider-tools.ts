@@ -14,6 +14,7 @@ interface ProviderCall {
   readonly arguments: unknown;
 }
 
+/** Pairs the calls of one reply with their results. */
 export class ProviderTools {
   /** In the order of the calls: two may have one id. Most replies have none. */
   #calls: WaitingCalls<ProviderCall> | undefined;

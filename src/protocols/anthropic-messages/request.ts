@@ -23,7 +23,10 @@ import type { AnthropicContext } from "./context.ts";
 import { type Block, callsOf, isPaused, piecesOf, textBlocks, turnsOf, type WireTurn } from "./messages.ts";
 import { thinkingOf } from "./thinking.ts";
 
-/** @see https://docs.anthropic.com/en/api/messages */
+/**
+ * Returns the request of a call over Anthropic Messages.
+ * @see https://docs.anthropic.com/en/api/messages
+ */
 export function buildAnthropicRequest(
   messages: readonly Message[],
   options: SendOptions,

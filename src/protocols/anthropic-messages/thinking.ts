@@ -30,7 +30,10 @@ export interface Thinking {
   readonly hasBudget: boolean;
 }
 
-/** @see https://docs.anthropic.com/en/docs/build-with-claude/adaptive-thinking */
+/**
+ * Returns whether the model thinks, and the fields that say so.
+ * @see https://docs.anthropic.com/en/docs/build-with-claude/adaptive-thinking
+ */
 export function thinkingOf(context: AnthropicContext, maxTokens: number, pieces: readonly Piece[]): Thinking {
   const { options, capabilities } = context;
   const thinking = askedOf(context, maxTokens) ?? byDefault(capabilities);

@@ -20,7 +20,10 @@ const FIELDS: readonly string[] = [
   "output_format",
 ];
 
-/** @see https://docs.claude.com/en/api/messages-count-tokens */
+/**
+ * Asks Anthropic for the tokens of a request.
+ * @see https://docs.claude.com/en/api/messages-count-tokens
+ */
 export const anthropicTokenCounting: TokenCounting = {
   countRequest: (request) => countRequestOf(request, "count_tokens", FIELDS),
   readCount: ({ input_tokens }) => {

@@ -23,7 +23,10 @@ const KINDS: readonly (readonly [RegExp, SendErrorKind, string?])[] = [
 /** Amazon's words for an API key that has expired or is unknown, under the exception of missing rights. */
 const INVALID_KEY = /^(Bearer Token has expired|Authentication failed: Please make sure your API Key is valid)/i;
 
-/** @see https://docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html */
+/**
+ * Returns the error of a response of Bedrock.
+ * @see https://docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html
+ */
 export const bedrockError: Protocol["readError"] = (provider, status, body, header) => {
   const plain = isJsonObject(body) && !body.error ? body : undefined;
   const named: unknown = header?.("x-amzn-errortype") ?? plain?.__type;

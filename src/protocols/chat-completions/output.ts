@@ -12,7 +12,10 @@ interface WireOutput {
   readonly instruction?: string;
 }
 
-/** @see https://platform.openai.com/docs/guides/structured-outputs */
+/**
+ * Returns the format of an `output`, and the instruction where the vendor needs one.
+ * @see https://platform.openai.com/docs/guides/structured-outputs
+ */
 export function outputOf(output: Schema, { dialect, unsupported }: ChatContext): WireOutput | undefined {
   const { outputFormat } = dialect;
   const { isObjectSchema, jsonSchemaOf, strictSchema } = schemaEngine.loaded;

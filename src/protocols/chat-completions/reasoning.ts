@@ -56,7 +56,10 @@ export const openrouterReasoning: Ask = (effort) => {
   };
 };
 
-/** @see https://api-docs.deepseek.com/guides/thinking_mode */
+/**
+ * Returns the fields of DeepSeek.
+ * @see https://api-docs.deepseek.com/guides/thinking_mode
+ */
 export const deepseekReasoning: Ask = (effort, context) => {
   if (effort === "none" && /reasoner|r1/i.test(context.endpoint.model)) {
     context.unsupported('`reasoning: "none"`', "This model always thinks.");
@@ -70,7 +73,10 @@ export const deepseekReasoning: Ask = (effort, context) => {
     : { thinking: { type: "enabled" }, reasoning_effort: word };
 };
 
-/** @see https://console.groq.com/docs/reasoning */
+/**
+ * Returns the fields of Groq.
+ * @see https://console.groq.com/docs/reasoning
+ */
 export const groqReasoning: Ask = (effort, context) => {
   const { model } = context.endpoint;
   if (/gpt-oss/.test(model)) {
@@ -88,7 +94,10 @@ export const groqReasoning: Ask = (effort, context) => {
   return {};
 };
 
-/** @see https://docs.mistral.ai/capabilities/reasoning */
+/**
+ * Returns the fields of Mistral.
+ * @see https://docs.mistral.ai/capabilities/reasoning
+ */
 export const mistralReasoning: Ask = (effort, context) => {
   const { model } = context.endpoint;
   if (/magistral/.test(model)) {
@@ -106,7 +115,10 @@ export const mistralReasoning: Ask = (effort, context) => {
   return {};
 };
 
-/** @see https://ai.google.dev/gemini-api/docs/openai#thinking */
+/**
+ * Returns the fields of Gemini.
+ * @see https://ai.google.dev/gemini-api/docs/openai#thinking
+ */
 export const geminiReasoning: Ask = (effort, context) => {
   const { thinking, canStopThinking } = geminiCapabilitiesOf(context.endpoint.model);
   if (thinking === "none") {

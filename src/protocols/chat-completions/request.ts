@@ -16,7 +16,10 @@ import { outputOf, withInstruction } from "./output.ts";
 import { commonReasoning } from "./reasoning.ts";
 import { type BoundMessages, boundMessages } from "./reasoning-details.ts";
 
-/** @see https://platform.openai.com/docs/api-reference/chat/create */
+/**
+ * Returns the request of a call over Chat Completions.
+ * @see https://platform.openai.com/docs/api-reference/chat/create
+ */
 export function buildChatRequest(
   messages: readonly Message[],
   options: SendOptions,

@@ -8,7 +8,10 @@ import type { RequestContext } from "../protocol.ts";
 /** Models that search with every request. Other models search over Responses. */
 export const SEARCH_MODELS: RegExp = /-search-(preview|api)/;
 
-/** @see https://platform.openai.com/docs/guides/tools-web-search?api-mode=chat */
+/**
+ * Returns the fields of a web search at OpenAI.
+ * @see https://platform.openai.com/docs/guides/tools-web-search?api-mode=chat
+ */
 export function openaiSearch(search: SearchParameters, context: RequestContext): JsonObject {
   const { endpoint, unsupported } = context;
   if (!SEARCH_MODELS.test(endpoint.model)) {

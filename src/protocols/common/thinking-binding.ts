@@ -75,6 +75,7 @@ function placeAfter(pieces: readonly Piece[], around: Surroundings): () => Think
   };
 }
 
+/** Returns whether a piece holds thinking. */
 export function hasThinking(pieces: readonly Piece[]): boolean {
   return pieces.some((piece) => thinkingIn(piece).length > 0);
 }

@@ -35,6 +35,7 @@ export interface HistoryCalls {
 /** The calls of a conversation that begins. */
 const NO_CALLS: HistoryCalls = { callsAt: () => [], answeredAt: () => ({ id: "", name: "" }) };
 
+/** Returns the calls of a conversation with the names and ids under which they are sent. */
 export function historyCalls(
   messages: readonly Message[],
   tools: readonly Tool[] | undefined,

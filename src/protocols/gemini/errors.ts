@@ -10,7 +10,10 @@ interface WireDetail {
   readonly violations?: readonly ({ readonly quotaId?: unknown } | null)[] | null;
 }
 
-/** @see https://cloud.google.com/apis/design/errors */
+/**
+ * Returns the error of a response or an event of Google's, with the wait that its body has.
+ * @see https://cloud.google.com/apis/design/errors
+ */
 export function geminiError(provider: string, status: number, body: unknown): SendError {
   const error = errorOf(provider, status, body);
   const details = detailsOf(body);

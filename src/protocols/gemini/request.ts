@@ -20,7 +20,10 @@ import { contentsOf, withFirst } from "./messages.ts";
 /** Tokens of thinking for models that want a budget. */
 const BUDGETS = { low: 2_048, medium: 8_192, high: 24_576, xhigh: 24_576, max: 24_576 } as const;
 
-/** @see https://ai.google.dev/api/generate-content */
+/**
+ * Returns the request of a call to Gemini.
+ * @see https://ai.google.dev/api/generate-content
+ */
 export function buildGeminiRequest(
   messages: readonly Message[],
   options: SendOptions,

@@ -25,7 +25,10 @@ export interface OllamaReplay {
 /** The server takes any id. Names are a part of the prompt. */
 const CALL_RULES: CallRules = { names: OPENAI_NAMES, legalId: (id) => id };
 
-/** @see https://docs.ollama.com/api/chat */
+/**
+ * Returns the conversation as messages of Ollama.
+ * @see https://docs.ollama.com/api/chat
+ */
 export function ollamaMessagesOf(given: readonly Message[], context: RequestContext): readonly JsonObject[] {
   const messages = withMovedMedia(given, { carries: () => false, takes: ({ data }) => data !== undefined });
   const calls = historyCalls(messages, context.options.tools, CALL_RULES);

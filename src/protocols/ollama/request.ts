@@ -32,7 +32,10 @@ const LEVELS = ["low", "medium", "high", "max"];
 /** The refusal of a level by a server, or a model, that can only turn thinking on and off. */
 const NO_LEVELS = /think value .* is not supported|invalid think value/i;
 
-/** @see https://docs.ollama.com/api/chat */
+/**
+ * Returns the request of a call to Ollama.
+ * @see https://docs.ollama.com/api/chat
+ */
 export function buildOllamaRequest(
   messages: readonly Message[],
   options: SendOptions,

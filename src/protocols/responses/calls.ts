@@ -33,6 +33,7 @@ interface OpenCall {
   readonly isText: boolean;
 }
 
+/** Collects the calls of one reply. */
 export class ResponsesCalls {
   readonly #facts: ReplyFacts;
   readonly #keep: () => void;

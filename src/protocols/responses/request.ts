@@ -16,7 +16,10 @@ import type { ResponsesContext } from "./context.ts";
 import type { ResponsesDialect } from "./dialects.ts";
 import { inputOf } from "./messages.ts";
 
-/** @see https://platform.openai.com/docs/api-reference/responses/create */
+/**
+ * Returns the request of a call over Responses.
+ * @see https://platform.openai.com/docs/api-reference/responses/create
+ */
 export function buildResponsesRequest(
   messages: readonly Message[],
   options: SendOptions,

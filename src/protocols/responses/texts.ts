@@ -33,6 +33,7 @@ interface OpenText {
   cited: Set<string> | undefined;
 }
 
+/** Collects the texts of one reply. */
 export class ResponsesTexts {
   /** The texts by place, since some vendors change item ids from event to event. */
   readonly #texts = new Map<string, OpenText>();

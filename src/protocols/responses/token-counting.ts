@@ -20,7 +20,10 @@ const FIELDS: readonly string[] = [
   "personality",
 ];
 
-/** @see https://platform.openai.com/docs/api-reference/responses/input-tokens */
+/**
+ * Asks for the tokens of a request over Responses.
+ * @see https://platform.openai.com/docs/api-reference/responses/input-tokens
+ */
 export const responsesTokenCounting: TokenCounting = {
   countRequest: (request) => countRequestOf(request, "input_tokens", FIELDS),
   readCount: ({ input_tokens }) => {

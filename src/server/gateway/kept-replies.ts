@@ -14,6 +14,7 @@ import type { RunHost } from "../run/run-host.ts";
 /** The head of a run that is kept. */
 export type KeptHead = RunHead & { readonly kept: KeptRun };
 
+/** Finds kept replies, and answers with them. */
 export class KeptReplies {
   readonly #host: RunHost;
 

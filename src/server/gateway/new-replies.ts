@@ -28,6 +28,7 @@ export interface NewReplyParts {
   readonly replays: ReplayMemory;
 }
 
+/** Begins replies, and answers with them. */
 export class NewReplies {
   readonly #settings: GatewaySettings;
   readonly #host: RunHost;

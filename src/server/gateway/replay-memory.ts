@@ -14,6 +14,7 @@ interface Remembered {
   readonly length: number;
 }
 
+/** Keeps the replays of the last replies. */
 export class ReplayMemory {
   /** In the order of the last use. */
   readonly #replays = new Map<string, Remembered>();

@@ -38,6 +38,7 @@ export interface NodeRequest {
 /** The methods of which a `Request` with these names can be made; it refuses others, such as `TRACE`. */
 const METHODS = ["GET", "POST", "DELETE", "OPTIONS"];
 
+/** A request of Node for the handlers of the relay. */
 export class NodeAsked implements Asked {
   readonly method: string;
   readonly url: string;

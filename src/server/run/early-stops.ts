@@ -8,6 +8,7 @@ const KEEP_MS = 30_000;
 /** So many stops are remembered. The oldest goes first. */
 const MAX_STOPS = 1_000;
 
+/** Remembers the stops of runs that have not begun. */
 export class EarlyStops {
   /** When the stops came, in that order. */
   readonly #stops = new Map<string, number>();

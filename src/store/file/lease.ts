@@ -323,6 +323,7 @@ function busy(what: string, holder: Holder | undefined, path: string): SendError
   return new SendError("busy", message, { cause: new Error(`The lease is ${path}.`) });
 }
 
+/** Returns the code of a system error; `undefined` for any other value. */
 export function codeOf(error: unknown): unknown {
   return error instanceof Error && "code" in error ? error.code : undefined;
 }

@@ -11,6 +11,7 @@ export type Signatures = Map<string, string>;
 /** The signatures in recorded replies, with the facts that each format needs. */
 export type Recorded = Map<string, unknown>;
 
+/** Returns a value that is an object; an empty object for any other value. */
 export function objectOr(value: unknown): JsonObject {
   return typeof value === "object" && value !== null ? (value as JsonObject) : {};
 }
@@ -33,6 +34,7 @@ export function objectsIn(body: string): readonly JsonObject[] {
   });
 }
 
+/** Returns whether a value is a string of JSON. */
 export function isJsonText(value: unknown): boolean {
   try {
     return typeof value === "string" && JSON.parse(value) !== undefined;
