@@ -1,6 +1,7 @@
 /** The conversation of a chat, as its owner may see it. */
 
 import type { ChatHistory } from "../dialects/native/wire.ts";
+import { sleep } from "../platform/sleep.ts";
 import { LLMSession } from "../session/session.ts";
 import type { SessionSnapshot } from "../session/snapshot.ts";
 import { exposedHistory } from "./policy/exposed-history.ts";
@@ -48,8 +49,6 @@ async function stored(
     const isComplete = run === undefined || (await isOver(run)); // before the store is read
     const seen = await LLMSession.peek(place);
     if (isComplete || seen.turn || performance.now() - begunAt >= MAX_TURN_MS) return seen;
-    await new Promise((resolve) => {
-      setTimeout(resolve, TURN_POLL_MS);
-    });
+    await sleep(TURN_POLL_MS);
   }
 }

@@ -1,6 +1,7 @@
 /** One active run for each chat: frees the chat for a new run, and makes the new run its latest. */
 
 import { Refusal } from "../../dialects/refusal.ts";
+import { sleep } from "../../platform/sleep.ts";
 import type { ChatRun, ReplyLog, RunHead } from "../log/log.ts";
 import { within } from "../log/log-deadline.ts";
 import { BEHIND_ALL, sealLost } from "../log/lost-run.ts";
@@ -98,12 +99,6 @@ export class ActiveRuns {
     if (!page || page.end) return false;
     return page.isOwned || undefined;
   }
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
 }
 
 function busy(): Refusal {

@@ -1,5 +1,6 @@
 /** Writes a run into its log, behind its delivery: one append at a time, and none that anybody waits for. */
 
+import { sleep } from "../../platform/sleep.ts";
 import { sizeOfEntry } from "../log/entry-size.ts";
 import type { LogEntry, LogWriter, RunEnd, WriterState } from "../log/log.ts";
 import { within } from "../log/log-deadline.ts";
@@ -259,10 +260,4 @@ export class RunWriter {
 /** A log of another party may throw at once. */
 async function appended(writer: LogWriter, entries: readonly LogEntry[]): ReturnType<LogWriter["append"]> {
   return writer.append(entries);
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
 }

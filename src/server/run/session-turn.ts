@@ -7,6 +7,7 @@ import { SendError } from "../../contract/errors.ts";
 import type { AssistantMessage, Message, UserMessage } from "../../contract/message.ts";
 import type { SendOptions } from "../../contract/options.ts";
 import { badRequest } from "../../dialects/refusal.ts";
+import { sleep } from "../../platform/sleep.ts";
 import type { TurnReports } from "../../session/execute-tool.ts";
 import type { TurnInput } from "../../session/history.ts";
 import { openLeft } from "../../session/left-session.ts";
@@ -240,9 +241,7 @@ async function claimed<T>(open: () => Promise<T>, signal: AbortSignal, { pauseMs
       if (!(error instanceof SendError) || error.kind !== "busy" || waitedMs >= maxMs) throw error;
     }
     mustGoOn(signal);
-    await new Promise((resolve) => {
-      setTimeout(resolve, pauseMs);
-    });
+    await sleep(pauseMs);
   }
 }
 

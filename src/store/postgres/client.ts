@@ -2,6 +2,7 @@
 
 import { SendError } from "../../contract/errors.ts";
 import { durationText } from "../../contract/timeouts.ts";
+import { sleep } from "../../platform/sleep.ts";
 import { startLimit } from "../../platform/within.ts";
 
 /** The part of `pg`, of Neon's driver and of PGlite that is used. */
@@ -119,7 +120,7 @@ function repeated(query: Query): Query {
       } catch (error) {
         if (!LOST_RACES.includes(codeOf(error)) || races === MAX_RACES) throw error;
       }
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * MAX_PAUSE_MS));
+      await sleep(Math.random() * MAX_PAUSE_MS);
     }
   };
 }

@@ -3,6 +3,8 @@
  * recognized by their methods. Several processes may use one file.
  */
 
+import { sleep } from "../../platform/sleep.ts";
+
 /** A value that is bound to a statement. */
 export type SqliteValue = string | number | null;
 
@@ -111,7 +113,7 @@ export class SqliteDatabase {
       } catch (error) {
         if (!isBusy(error) || performance.now() > end) throw error;
       }
-      await new Promise((resolve) => setTimeout(resolve, 1 + Math.random() * MAX_BUSY_WAIT_MS));
+      await sleep(1 + Math.random() * MAX_BUSY_WAIT_MS);
     }
   }
 

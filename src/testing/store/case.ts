@@ -117,8 +117,3 @@ export async function idsOf(store: SessionStore, options: { prefix?: string; lim
   } while (cursor !== undefined);
   return ids;
 }
-
-/** Resolves after a time. */
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}

@@ -1,8 +1,9 @@
 /** One writer at a time: claims, leases that expire, and holders that come back too late. */
 
 import assert from "node:assert/strict";
+import { sleep } from "../../platform/sleep.ts";
 import type { SessionStore } from "../../session/store.ts";
-import { mustFail, mustKeep, numbered, numberedTo, pause, type StoreBench, type StoreCaseDefinition } from "./case.ts";
+import { mustFail, mustKeep, numbered, numberedTo, type StoreBench, type StoreCaseDefinition } from "./case.ts";
 
 /** Resolves when `other` has the id, whose holder is cut off. */
 async function takenOver({ other, leaseMs }: StoreBench, id: string): Promise<void> {
@@ -13,7 +14,7 @@ async function takenOver({ other, leaseMs }: StoreBench, id: string): Promise<vo
     } catch (error) {
       if (performance.now() > end) throw error;
     }
-    await pause(leaseMs / 5);
+    await sleep(leaseMs / 5);
   }
 }
 
@@ -30,7 +31,7 @@ async function claimedAfter(
   let gapMs = 0;
   const timed = async (answer: Promise<unknown>): Promise<void> => {
     const before = performance.now();
-    await pause(Math.min(leaseMs / 20, 50));
+    await sleep(Math.min(leaseMs / 20, 50));
     await answer;
     gapMs = Math.max(gapMs, performance.now() - before);
   };

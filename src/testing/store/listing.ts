@@ -1,7 +1,8 @@
 /** A listing shows every session once, the latest first. */
 
 import assert from "node:assert/strict";
-import { entitled, idsOf, mustFail, numbered, pause, type StoreBench, type StoreCaseDefinition } from "./case.ts";
+import { sleep } from "../../platform/sleep.ts";
+import { entitled, idsOf, mustFail, numbered, type StoreBench, type StoreCaseDefinition } from "./case.ts";
 
 const COUNT = 23;
 /** Longer than the clock of any file system or database is coarse. */
@@ -14,7 +15,7 @@ async function written(store: StoreBench["store"], count: number): Promise<strin
   const ids = Array.from({ length: count }, (_, index) => `session ${index}`);
   for (const id of ids) {
     await store.append(id, [numbered(1)]);
-    await pause(TICK_MS);
+    await sleep(TICK_MS);
   }
   return ids.reverse();
 }
