@@ -200,6 +200,59 @@ describe("a repeated request of another wire", () => {
   });
 });
 
+describe("a reply that the log has dropped for room, and the conversation has", () => {
+  const long = "x".repeat(2_000);
+
+  async function dropped(dialect?: RelayOptions["dialect"]) {
+    const store = new MemoryStore();
+    const log = memoryLog({ maxBytes: 1_000 });
+    const client = scriptedClient(() => ({ text: long }));
+    const relay = createRelay({ client, authorize: "public", sessions: { store }, log, ...(dialect && { dialect }) });
+    const send = async (body: object) => {
+      const response = await relay.handle(post(body));
+      const text = await response.text();
+      await forgotten(log, response.headers.get("x-stream-id") ?? "");
+      return text;
+    };
+    return { client, relay, send };
+  }
+
+  test("is shown complete to a viewer that comes later", async () => {
+    const { client, relay, send } = await dropped();
+    const body = { run: runId(), chat: "c", message: "1" };
+    await send(body);
+    for (const again of [get(`c/stream?run=${body.run}`), post(body)]) {
+      const events = await read(await relay.handle(again));
+      expect(events.at(-1)).toMatchObject({ type: "complete", message: { content: long } });
+    }
+    askedTimes(client, 1);
+  });
+
+  test("is shown complete to a request that is repeated after later turns", async () => {
+    const { client, relay, send } = await dropped();
+    const bodies = ["1", "2"].map((message) => ({ run: runId(), chat: "c", message }));
+    for (const body of bodies) await send(body);
+    for (const body of bodies) {
+      const events = await read(await relay.handle(post(body)));
+      expect(events.at(-1)).toMatchObject({ type: "complete", message: { content: long } });
+    }
+    askedTimes(client, 2);
+  });
+
+  test("is shown complete to a front end of the AI SDK that asks again after later turns", async () => {
+    const { client, send } = await dropped(aiSdk);
+    const body = (...texts: readonly string[]) => ({
+      id: "c",
+      trigger: "submit-message",
+      messages: texts.map((text) => ({ id: text, role: "user", parts: [{ type: "text", text }] })),
+    });
+    await send(body("1"));
+    await send(body("1", "2"));
+    expect(await send(body("1"))).toContain(long);
+    askedTimes(client, 2);
+  });
+});
+
 describe("a start in a conversation", () => {
   /** A store that counts how often it is read, and may have no reservations. */
   function countingStore({ claims = true } = {}) {

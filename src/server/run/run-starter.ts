@@ -18,6 +18,7 @@ import { EarlyStops } from "./early-stops.ts";
 import { recalledEnd } from "./recalled-end.ts";
 import { clientOf, replySource, requestToKeep, scopedChat } from "./reply-source.ts";
 import type { Run, RunParts } from "./run.ts";
+import type { RunSource } from "./run-source.ts";
 import type { Begun, Runs } from "./runs.ts";
 
 /** A log that does not answer a start for so long is left aside, in milliseconds: another process may start it too. */
@@ -89,7 +90,7 @@ export class RunStarter {
     const latest = start.chat === start.run ? undefined : log.latestRun(head.chat); // at the same time
     latest?.catch(() => undefined); // when the run may not begin, its chat does not matter
     const writer = await this.#answered(begun, head);
-    if (writer === undefined) return undefined;
+    if (writer === undefined) return (await this.#isForgotten(head.id)) ? this.#recalled(head, source) : undefined;
     const deleted = () => begun.then((taken) => taken && log.delete(head.id)).catch(() => undefined);
     const known = await recalledEnd(source);
     if (known) {
@@ -123,6 +124,21 @@ export class RunStarter {
     if (this.#earlyStops.has(id, caller, this.#host.now())) {
       throw new Refusal(409, "aborted", "The run was stopped before it began.");
     }
+  }
+
+  /** Resolves with whether the log has lost the reply of a run whose id is taken. */
+  async #isForgotten(id: string): Promise<boolean> {
+    return within(this.#settings.log.head(id), AWAY_DEADLINE_MS).then(
+      (head) => head === undefined,
+      () => false,
+    );
+  }
+
+  /** Resolves with the end of a run that only the conversation has; `undefined` when that has nothing of it either. */
+  async #recalled(head: RunHead, source: RunSource): Promise<Begun> {
+    const known = await recalledEnd(source);
+    await source.close?.();
+    return known && { head, recorded: this.#host.recorded(head, known) };
   }
 
   /** Resolves with the writer; with `undefined` when the id is taken, and with `away` when the log does not answer. */
