@@ -1,4 +1,6 @@
-/** One timer for all leases of the process. */
+/** One timer for all leases of the process; one each where a timer ends with the request that made it. */
+
+import { isBoundToRequests } from "../platform/bound-to-requests.ts";
 
 /** Calls until a lease expires: two of them may fail. */
 export const RENEWALS_A_LEASE = 3;
@@ -18,6 +20,10 @@ let timer: ReturnType<typeof setTimeout> | undefined;
  */
 export function renewEvery(leaseMs: number, renew: () => void): () => void {
   const everyMs = leaseMs / RENEWALS_A_LEASE;
+  if (isBoundToRequests()) {
+    const own = setInterval(renew, everyMs);
+    return () => clearInterval(own);
+  }
   const renewal: Renewal = { everyMs, renew, dueAt: performance.now() + everyMs };
   renewals.add(renewal);
   schedule();

@@ -1,13 +1,12 @@
-/** The runs that this process produces or follows, and the one timer for all of them. */
+/** The runs that this process produces or follows, and those that it looks at each second. */
 
+import { isBoundToRequests } from "../../platform/bound-to-requests.ts";
 import type { Feed } from "../feed/feed.ts";
 import type { LogFollower } from "../feed/log-follower.ts";
 import type { Viewer } from "../feed/viewer.ts";
 import type { RunHead } from "../log/log.ts";
 import type { Run } from "./run.ts";
-
-/** Runs, viewers and writers are looked at so often, in milliseconds. */
-const TICK_MS = 1_000;
+import { Ticks } from "./ticks.ts";
 
 /** A run that no log has taken is kept for so long after its end, in milliseconds. */
 const KEEP_MS = 60_000;
@@ -22,18 +21,21 @@ export class Runs {
   /** Those that have not ended: ended ones may be many more. */
   readonly #running = new Set<Run>();
   readonly #followers = new Map<string, LogFollower>();
-  /** Also those of runs that are over: a connection may freeze before it has taken the end. */
-  readonly #viewers = new Set<Viewer>();
+  readonly #ticks: Ticks;
+  /** The ends of the ticks of viewers, also of runs that are over: a connection may freeze before it has the end. */
+  readonly #viewers = new Map<Viewer, () => void>();
+  /** The ends of the ticks of runs, also of those that are over: they may have their end to write. */
+  readonly #ticking = new Map<Run, () => void>();
   /** The starts under way, by the ids of their runs. */
   readonly #starting = new Map<string, Promise<Begun>>();
   /** Runs that have something left to do, such as to write their end. */
   readonly #unsettled = new Set<Run>();
   /** Runs that have ended, with the time until which they are kept: longer when no log has them. */
   readonly #kept = new Map<Run, number>();
-  #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(now: () => number) {
     this.#now = now;
+    this.#ticks = new Ticks(now);
   }
 
   /** Returns the runs that this process produces. */
@@ -83,7 +85,12 @@ export class Runs {
     this.#running.add(run);
     this.#followers.delete(id);
     this.#unsettled.add(run);
-    this.#startTimer();
+    this.#sweep(); // a run that is kept may have lost its ticks
+    const tick = (now: number): void => {
+      run.tick(now);
+      this.#expire(run, now);
+    };
+    this.#ticking.set(run, this.#ticks.add(tick));
     void run.over.then(() => {
       this.#running.delete(run);
       if (!run.feed.end) this.#forget(run); // it continues elsewhere: its viewers follow it there
@@ -98,7 +105,6 @@ export class Runs {
 
   follow(follower: LogFollower): void {
     this.#followers.set(follower.head.id, follower);
-    this.#startTimer();
   }
 
   unfollow(follower: LogFollower): void {
@@ -107,11 +113,14 @@ export class Runs {
   }
 
   watch(viewer: Viewer): void {
-    this.#viewers.add(viewer);
-    this.#startTimer();
+    this.#viewers.set(
+      viewer,
+      this.#ticks.add((now) => viewer.tick(now)),
+    );
   }
 
   unwatch(viewer: Viewer): void {
+    this.#viewers.get(viewer)?.();
     this.#viewers.delete(viewer);
   }
 
@@ -126,25 +135,20 @@ export class Runs {
   #forget(run: Run): void {
     const { id } = run.head;
     if (this.#runs.get(id) === run) this.#runs.delete(id);
+    this.#ticking.get(run)?.();
+    this.#ticking.delete(run);
   }
 
-  #startTimer(): void {
-    if (this.#timer !== undefined) return;
-    this.#timer = setInterval(() => this.#tick(), TICK_MS);
-    (this.#timer as { unref?: () => void }).unref?.();
+  /** Forgets a run that is over, when it was kept for long enough. */
+  #expire(run: Run, now: number): void {
+    const until = this.#kept.get(run);
+    if (until === undefined || now < until || run.feed.readers.size > 0) return;
+    this.#kept.delete(run);
+    this.#forget(run);
   }
 
-  #tick(): void {
-    const now = this.#now();
-    for (const run of this.#runs.values()) run.tick(now);
-    for (const viewer of this.#viewers) viewer.tick(now);
-    for (const [run, until] of this.#kept) {
-      if (now < until || run.feed.readers.size > 0) continue;
-      this.#kept.delete(run);
-      this.#forget(run);
-    }
-    if (this.#runs.size + this.#followers.size + this.#viewers.size > 0) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+  #sweep(): void {
+    if (!isBoundToRequests()) return;
+    for (const run of this.#kept.keys()) this.#expire(run, this.#now());
   }
 }
