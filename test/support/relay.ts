@@ -5,6 +5,7 @@ import type { WireEvent } from "../../src/dialects/native/wire.ts";
 import type { LogWriter, ReplyLog } from "../../src/server/index.ts";
 import { storedSessions } from "../../src/session/load-stored-session.ts";
 import { turnSource } from "../../src/session/load-turn-source.ts";
+import { blocksOf } from "./blocks.ts";
 
 /** The clocks that tests set wait for no file. */
 await Promise.all([storedSessions.load(), turnSource.load()]);
@@ -115,15 +116,7 @@ export async function* eventsOf(response: Response): AsyncGenerator<WireEvent> {
 }
 
 async function* eventsFrom(reader: ReadableStreamDefaultReader<Uint8Array>): AsyncGenerator<WireEvent> {
-  const decoder = new TextDecoder();
-  let rest = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    const blocks = (rest + decoder.decode(value, { stream: true })).split("\n\n");
-    rest = blocks.pop() ?? "";
-    for (const block of blocks) yield* eventsIn(block);
-  }
+  for await (const block of blocksOf(reader)) yield* eventsIn(block);
 }
 
 function eventsIn(block: string): readonly WireEvent[] {

@@ -1,6 +1,7 @@
 /** Streams of the Responses API, read as programs read them. */
 
 import type { Gateway } from "../../src/server/index.ts";
+import { blocksOf } from "./blocks.ts";
 import { ask, eventsOf, KEY } from "./gateway.ts";
 
 /** One event. */
@@ -69,20 +70,13 @@ export function readEvents({ body }: Response): ReadingEvents {
   const reader = (body ?? new ReadableStream<Uint8Array<ArrayBuffer>>()).getReader();
   const events: ResponsesEvent[] = [];
   const waiting: { readonly type: string; readonly wake: () => void }[] = [];
-  const decoder = new TextDecoder();
-  let rest = "";
   const read = async (): Promise<boolean> => {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return true;
-      const blocks = (rest + decoder.decode(value, { stream: true })).split("\n\n");
-      rest = blocks.pop() ?? "";
-      for (const block of blocks) {
-        const [, data] = /\ndata: (.*)$/.exec(block) ?? [];
-        if (data !== undefined) events.push(JSON.parse(data) as ResponsesEvent);
-      }
+    for await (const block of blocksOf(reader)) {
+      const [, data] = /\ndata: (.*)$/.exec(block) ?? [];
+      if (data !== undefined) events.push(JSON.parse(data) as ResponsesEvent);
       for (const { type, wake } of waiting) if (events.some((event) => event.type === type)) wake();
     }
+    return true;
   };
   return {
     events,
