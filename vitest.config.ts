@@ -7,7 +7,8 @@ const path = (relative: string): string => fileURLToPath(new URL(relative, impor
 
 /** The files that take longest, longest first. */
 const LONG = [
-  "faults/faults.test.ts",
+  "faults/relay.test.ts",
+  "faults/client.test.ts",
   "store/kill.test.ts",
   "store/rivals.test.ts",
   "contract/clients.test.ts",

@@ -1,5 +1,6 @@
 /** What the run saw, as the table of `docs/reliability.md`. */
 
+import { SECTIONS } from "./cases/index.ts";
 import type { Fault, Section } from "./fault.ts";
 import { LOGS, type LogName } from "./logs.ts";
 import { TRANSPORTS, type TransportName } from "./scene.ts";
@@ -41,6 +42,12 @@ export function documented(document: string, id: string, protocol: Speaker["prot
   return /(?:^|; )node:http: (.*?)(?:; fetch: |$)/.exec(whole ?? "")?.[1] ?? whole;
 }
 
+/** The table of a section as a document has it; empty where there is none. */
+function writtenIn(document: string, { number }: Section): string {
+  const table = new RegExp(`^### ${number}\\. .*\\n\\n(?:\\|.*\\n)*`, "m").exec(document);
+  return table?.[0].trimEnd() ?? "";
+}
+
 export class Outcomes {
   readonly #seen = new Map<string, string>();
 
@@ -61,9 +68,12 @@ export class Outcomes {
     );
   }
 
-  /** The same document with the table of this run in it; at its end where it had none. */
+  /** The same document with the tables of these sections in it; at its end where it had none. Other tables stay. */
   within(document: string, sections: readonly Section[]): string {
-    return withTable(document, BEGIN, sections.map((section) => this.#tableOf(section)).join("\n\n"), END);
+    const tables = SECTIONS.map((section) =>
+      sections.includes(section) ? this.#tableOf(section) : writtenIn(document, section),
+    );
+    return withTable(document, BEGIN, tables.filter((table) => table !== "").join("\n\n"), END);
   }
 
   #tableOf({ number, title, faults }: Section): string {
