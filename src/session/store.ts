@@ -85,8 +85,9 @@ export interface SessionStore {
   list(options?: ListOptions): Promise<SessionPage>;
   /**
    * Replaces all that is kept under the id by these records, atomically: after a crash the old ones or the new ones are
-   * there. Resolves when the old ones are gone. Without this method, `LLMSession.clear` appends a record instead, and
-   * the store keeps what was said.
+   * there. Resolves when the old ones are gone. When the session gives its reservation back before the answer is there,
+   * the store writes nothing of it any more, as for `append`: it would undo what the next session has appended. Without
+   * this method, `LLMSession.clear` appends a record instead, and the store keeps what was said.
    * @throws {SendError} as `append`
    */
   replace?(id: string, records: readonly SessionRecord[]): Promise<void>;

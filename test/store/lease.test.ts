@@ -19,7 +19,7 @@ import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
-import { LLMSession } from "cloudllm";
+import { LLMSession, type SessionRecord } from "cloudllm";
 import { FileStore } from "cloudllm/store/file";
 import { scriptedClient } from "cloudllm/testing";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -340,7 +340,9 @@ describe("a holder that was silent, lost the lease, and wakes up", () => {
   test("says so when the folder is taken away before the new file is there", async () => {
     const store = silentStore();
     await store.append("s", [record]);
-    const close = vi.spyOn(LogFile.prototype, "close").mockImplementation(async () => {
+    const { close: closed } = LogFile.prototype;
+    const close = vi.spyOn(LogFile.prototype, "close").mockImplementation(async function (this: LogFile) {
+      await closed.call(this);
       rmSync(folder, { recursive: true });
     });
     await expect(store.replace("s", [record])).rejects.toMatchObject({ name: "SendError", kind: "busy" });
@@ -350,6 +352,24 @@ describe("a holder that was silent, lost the lease, and wakes up", () => {
   test("says so when the folder is taken away before its lease is there", async () => {
     const taken = takeLease(join(folder, "away", "s.lock"), "The session", LEASE_MS);
     await expect(taken).rejects.toMatchObject({ name: "SendError", kind: "storage" });
+  });
+
+  test("does not undo what the next session has appended, by a replacement that was given up in the middle", async () => {
+    const next: SessionRecord = { type: "prompt", systemPrompt: "next" };
+    const store = silentStore();
+    await store.append("s", [record]);
+    let appended: Promise<void> | undefined;
+    const slow = {
+      ...record,
+      toJSON: () => {
+        appended ??= store.release("s").then(() => store.append("s", [next]));
+        return record;
+      },
+    };
+    await expect(store.replace("s", [slow, slow])).rejects.toMatchObject({ name: "SendError" });
+    await appended;
+    expect(await store.load("s")).toEqual([record, next]);
+    await store.release("s");
   });
 
   test("does not replace another's file, though it stood still while it took the session over", async () => {
