@@ -7,6 +7,7 @@ import type { SchemaResult } from "../contract/schema.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import { MAX_TIMER_MS } from "../platform/clock.ts";
 import { parseExact } from "../platform/exact-json.ts";
+import { ModelJson } from "../platform/model-json.ts";
 import { TextBuffer } from "../platform/text-buffer.ts";
 import { wordsOf } from "../platform/text-of.ts";
 import { issuesText, validate } from "../schema/schema.ts";
@@ -205,10 +206,10 @@ export class ValidatingSource implements ChunkSource, ChunkSink {
     const schema = this.#output;
     const { facts } = this;
     if (!schema || this.#isUnseen || (this.#hasTools && facts.finishReason === "toolCalls")) return next();
-    const text = this.#text.toString();
+    const json = new ModelJson().add(this.#text.toString());
     let value: unknown;
     try {
-      value = parseExact(text);
+      value = parseExact(json);
     } catch {
       if (this.#deliversInvalidOutput) return next();
       return this.#reject(
@@ -223,7 +224,7 @@ export class ValidatingSource implements ChunkSource, ChunkSink {
       facts.output = result.value;
       next();
     };
-    const result = resultOf(schema, value, text);
+    const result = resultOf(schema, value, json);
     if (isPromise(result)) this.#later(result, settle);
     else settle(result);
   }

@@ -167,6 +167,15 @@ test.each([
   expect((await all(MessageStream.from(chunksOf(...pieces)).partialObject())).views).toEqual(views);
 });
 
+test("line breaks inside strings, which JSON wants escaped, are part of the value", async () => {
+  const client = scriptedClient([{ text: ['{\n"title":"Tomato', '\nsoup","minutes":', "9007199254740993}"] }]);
+  const output = { type: "object", properties: { title: { type: "string" }, minutes: { type: "integer" } } } as const;
+  const stream = await client.sendMessageStream(QUESTION, { output });
+  const { views, error } = await all(stream.partialObject());
+  expect([views.at(-1), error]).toEqual([{ title: "Tomato\nsoup", minutes: "9007199254740993" }, undefined]);
+  expect((await stream.finalMessage()).output).toEqual({ title: "Tomato\nsoup", minutes: "9007199254740993" });
+});
+
 test("text that is taken back is taken back", async () => {
   const rewind: MessageChunk = { type: "rewind", content: "", length: 9, reasoningLength: 0, isFinal: false };
   const stream = MessageStream.from(chunksOf('{"a":"one', rewind, '{"b":2}'));
