@@ -122,6 +122,11 @@ describe("a `stop` that a gateway adds does not complete a reply", () => {
   });
 });
 
+test("a gateway that writes out the reason of a prompt that is not blocked does not lose the reply", async () => {
+  const body = events(gemini("Hi", "STOP", { promptFeedback: { blockReason: "BLOCK_REASON_UNSPECIFIED" } }));
+  expect(await recorder.replied("gemini", "m", body)).toMatchObject({ content: "Hi", finishReason: "stop" });
+});
+
 describe("an error next to choices is not the end of a reply", () => {
   const nested = { error: { error: { type: "overloaded_error", message: "busy" } } };
   test.each<readonly [string, object, SendErrorKind, string | undefined]>([

@@ -74,7 +74,7 @@ export class GeminiDecoder implements Decoder {
     if (id !== undefined && this.#facts.id === undefined) this.#facts.id = id;
     this.#facts.model = nameIn(wire.modelVersion) ?? this.#facts.model;
     const { blockReason, blockReasonMessage } = wire.promptFeedback ?? {};
-    if (blockReason) {
+    if (blockReason && blockReason !== "BLOCK_REASON_UNSPECIFIED") {
       const why = blockReasonMessage ? `: ${blockReasonMessage}` : "";
       throw new SendError("contentFilter", `The prompt was blocked (${blockReason})${why}`, { code: blockReason });
     }
