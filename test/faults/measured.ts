@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { outputOf } from "../support/child-output.ts";
 import { httpChunk, LAST_CHUNK, STREAM_HEAD } from "../support/raw-server.ts";
-import { COUNTS, headWith, KEY, type Scene } from "./scene.ts";
+import { COUNTS, headWith, KEY, oncePerFormat, type Scene } from "./scene.ts";
 import type { Speaker } from "./speakers/speaker.ts";
 
 const PROGRAM = fileURLToPath(new URL("./measured-client.mjs", import.meta.url));
@@ -71,7 +71,7 @@ function answer(scene: Scene, what: Measurement, socket: Socket, index: number):
       socket.write(httpChunk(bomb()));
       return void socket.write(LAST_CHUNK);
     case "many deltas":
-      return void socket.write(manyDeltas(scene.speaker, index === 0 ? 15_000 : 60_000));
+      return void socket.write((index === 0 ? fewDeltas : manyDeltas)(scene.speaker));
     case "endless refusal":
       socket.write("HTTP/1.1 500 Oops\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n");
       socket.write(httpChunk('{"error":{"message":"'));
@@ -95,21 +95,16 @@ export function push192Megabytes(speaker: Speaker, socket: Socket): void {
   push(socket, httpChunk(delta.repeat(192)), 1_000);
 }
 
-const written = new Map<string, Buffer>();
+const fewDeltas = oncePerFormat((speaker) => smallDeltas(speaker, 15_000));
+const manyDeltas = oncePerFormat((speaker) => smallDeltas(speaker, 60_000));
 
-/** A whole response; both transports get the same. */
-function manyDeltas(speaker: Speaker, count: number): Buffer {
-  const name = `${speaker.protocol} ${count}`;
-  const known = written.get(name);
-  if (known) return known;
+function smallDeltas(speaker: Speaker, count: number): string {
   const deltas = Array.from({ length: count }, (_, at) => `${at % 10}ab `);
   const { events } = speaker
     .speech()
     .text(...deltas)
     .finish("stop", COUNTS);
-  const made = Buffer.concat([Buffer.from(STREAM_HEAD), httpChunk(events.join("")), Buffer.from(LAST_CHUNK)]);
-  written.set(name, made);
-  return made;
+  return STREAM_HEAD + httpChunk(events.join("")) + LAST_CHUNK;
 }
 
 let made: Buffer | undefined;

@@ -151,6 +151,16 @@ export function stream(pieces: readonly (string | Uint8Array)[], head: string = 
   return ({ socket }) => sendApart(socket, [head, ...pieces.map((piece) => httpChunk(piece)), LAST_CHUNK]);
 }
 
+/** Returns what makes a response once for each wire format: one of megabytes takes longer to write than to send. */
+export function oncePerFormat(make: (speaker: Speaker) => string): (speaker: Speaker) => Buffer {
+  const made = new Map<Speaker["protocol"], Buffer>();
+  return (speaker) => {
+    const known = made.get(speaker.protocol) ?? Buffer.from(make(speaker));
+    made.set(speaker.protocol, known);
+    return known;
+  };
+}
+
 /** Bytes in packets of one size. */
 export function packets(body: string | Uint8Array, size: number): Uint8Array[] {
   const bytes = Buffer.from(body);

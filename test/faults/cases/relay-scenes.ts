@@ -15,12 +15,14 @@ import {
   type Due,
   judged,
   type Outcome,
+  oncePerFormat,
   outcomeOf,
   QUESTION,
   readAll,
   type Scene,
   within,
 } from "../scene.ts";
+import type { Speaker } from "../speakers/speaker.ts";
 
 export const FIRST: readonly string[] = ["The relay ", "gives each word "];
 
@@ -78,8 +80,8 @@ export class Halves {
   }
 }
 
-export function good(scene: Scene, ...deltas: readonly string[]): string {
-  const { events } = scene.speaker
+export function good({ speaker }: Pick<Scene, "speaker">, ...deltas: readonly string[]): string {
+  const { events } = speaker
     .speech()
     .text(...deltas)
     .finish("stop", COUNTS);
@@ -216,6 +218,9 @@ export async function killed(scene: Scene, recover?: "continue"): Promise<string
 export const LONG: readonly string[] = Array.from({ length: 700 }, (_, index) =>
   `${index} `.repeat(5_000).slice(0, 10_000),
 );
+
+/** The reply that says all of them. */
+export const goodLong: (speaker: Speaker) => Buffer = oncePerFormat((speaker) => good({ speaker }, ...LONG));
 
 /** Each event is a packet of its own. */
 export function apart(scene: Scene, deltas: readonly string[]): Buffer[] {

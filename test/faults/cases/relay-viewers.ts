@@ -17,6 +17,7 @@ import {
   FIRST,
   FRAMES,
   good,
+  goodLong,
   inHalves,
   isComplete,
   isStopped,
@@ -232,7 +233,7 @@ export const viewers: readonly Fault[] = [
     run: (scene) =>
       staged(
         scene,
-        ({ socket }) => void socket.write(good(scene, ...LONG)),
+        ({ socket }) => void socket.write(goodLong(scene.speaker)),
         async (stage) => {
           const [site, run] = [await stage.site(), runId()];
           const reader = await start(site, run);
