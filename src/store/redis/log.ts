@@ -115,8 +115,16 @@ class RedisLog implements ReplyLog, WrittenLog {
     return isOurs ? writer : undefined;
   }
 
+  /** @throws when Redis has evicted the head of a run that continues: its writer brings it back */
   async head(run: string): Promise<RunHead | undefined> {
-    return (await this.#storedHead(this.#keysOf(run)))?.head;
+    const keys = this.#keysOf(run);
+    const stored = await this.#storedHead(keys);
+    if (stored) return stored.head;
+    const top = await topOf(this.client, keys.log);
+    if (top && top.type !== "end" && (await this.#exists(keys.own(attemptBehind(top))))) {
+      throw new Error("Redis has lost the head of a run that continues. Its writer brings it back.");
+    }
+    return undefined;
   }
 
   async read(run: string, after?: EntryId, limit: number = DEFAULT_LIMIT): Promise<LogPage | undefined> {

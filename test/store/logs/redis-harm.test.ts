@@ -260,6 +260,15 @@ describe.skipIf(missing !== undefined)(`redisLog${missing === undefined ? "" : `
     expect((await readAll(other, head.id)).ids).toEqual(["1-1", "1-2", "1-3", "1-4"]);
   });
 
+  test("a viewer of a run whose head Redis has evicted may try again, and is not told that there is none", async () => {
+    const { client, other, head, writer, key } = await running();
+    await writer.append(entriesOf(1, 3));
+    await client.command(["DEL", key("head")]);
+    await expect(other.head(head.id)).rejects.toThrow("brings it back");
+    await other.delete(head.id);
+    expect(await other.head(head.id)).toBeUndefined();
+  });
+
   test("a run whose head has expired before the rest is begun anew, and shows nothing of the old one", async () => {
     const { client, other, head, writer, key } = await running();
     await writer.append(entriesOf(1, 3));
