@@ -18,6 +18,8 @@ export interface NodeRequest {
   readonly socket: object;
   readonly complete: boolean;
   readonly readableDidRead: boolean;
+  /** Whether a reader has come to the end. */
+  readonly readableEnded?: boolean;
   /** `null` before the first reader. */
   readonly readableFlowing?: boolean | null;
   /** The bytes that wait for a reader. */
@@ -159,13 +161,25 @@ function addressOf(request: NodeRequest): string {
   return `${scheme}://${/^[\w.-]+(?::\d+)?$|^\[[\da-f:.]+\](?::\d+)?$/i.test(host) ? host : "localhost"}${path}`;
 }
 
-/** Returns the body as text, where a middleware has read it: then the stream stays silent for ever. */
+/**
+ * Returns the body as text, where a middleware has read it: then the stream stays silent for ever. `undefined` also for
+ * a value that JSON cannot write, such as one that is nested too deep for it: that body cannot be read.
+ */
 function parsedBodyOf(request: NodeRequest): string | undefined {
   // Express 4 sets `body` to an empty object also where its parser has read nothing.
   if (request.body === undefined || !request.readableDidRead) return undefined;
   if (typeof request.body === "string") return request.body;
   if (request.body instanceof Uint8Array) return new TextDecoder().decode(request.body);
-  return JSON.stringify(request.body);
+  try {
+    return JSON.stringify(request.body);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a middleware has read a body, and found it empty. */
+function wasEmpty({ complete, readableEnded, readableDidRead }: NodeRequest): boolean {
+  return complete && readableEnded === true && !readableDidRead;
 }
 
 /** Whether Node has all of the body. Of one with a length, it says so a moment later. */
@@ -247,8 +261,9 @@ class NodeBody implements AskedBody, BodyReader {
 
   #begin(): void {
     this.#isReading = true;
-    if (this.#request.destroyed) return this.cut(); // its events have come and gone
     const request = this.#request;
+    if (wasEmpty(request)) return this.#finish(async () => ({ done: true }));
+    if (request.destroyed) return this.cut(); // its events have come and gone
     request.on("data", (bytes: Uint8Array) => {
       if (this.#end) return;
       this.#waiting.push(bytes);
