@@ -7,7 +7,7 @@ const MEDIA_TYPES =
   /^(?:image\/(?:png|jpeg|gif|webp)|application\/pdf|text\/plain|audio\/[a-z0-9.+-]+)(?:; ?[\w.+-]+=[\w.+-]+)*$/i;
 
 /** Names of a network's own machines. */
-const PRIVATE_NAMES = /\.(?:local|localhost|internal|intranet|lan|home|corp|home\.arpa)$/;
+const PRIVATE_NAMES = /\.(?:local|localhost|localdomain|internal|intranet|private|lan|home|corp|svc|home\.arpa)$/;
 
 /**
  * Whether an address is one that everybody can reach: `https` on port 443 of a public host name, without credentials.
