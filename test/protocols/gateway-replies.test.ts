@@ -127,6 +127,26 @@ test("a gateway that writes out the reason of a prompt that is not blocked does 
   expect(await recorder.replied("gemini", "m", body)).toMatchObject({ content: "Hi", finishReason: "stop" });
 });
 
+describe("an empty error next to an answer is none", () => {
+  const error = { message: "", type: "", param: "", code: null, details: {} };
+  const stopped = ended("response.completed", { status: "completed", output: [said("Hi")], error });
+  const whole = { finish_reason: "stop", message: { content: "Hi" } };
+  test.each<readonly [string, ClientName, string]>([
+    ["Chat, each event", "compatible", chat({ ...chunk({ content: "Hi" }), error }, { ...stop, error: {} })],
+    ["Chat, each choice", "compatible", chat(chunk({ content: "Hi", error }, "stop", { error }))],
+    ["Chat, non-streamed", "compatible", JSON.stringify({ error, choices: [whole] })],
+    [
+      "Anthropic",
+      "claude",
+      claude({ ...begin({ error }), error }, ...hi.map((event) => ({ ...event, error })), over("end_turn")),
+    ],
+    ["Gemini", "gemini", events(gemini("Hi", "STOP", { error }))],
+    ["Responses", "openai", events({ ...item(said("Hi")), error }, { ...stopped, error })],
+  ])("%s", async (_name, client, body) => {
+    expect(await recorder.replied(client, "m", body)).toMatchObject({ content: "Hi", finishReason: "stop" });
+  });
+});
+
 describe("an error next to choices is not the end of a reply", () => {
   const nested = { error: { error: { type: "overloaded_error", message: "busy" } } };
   test.each<readonly [string, object, SendErrorKind, string | undefined]>([

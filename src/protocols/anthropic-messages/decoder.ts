@@ -10,7 +10,7 @@ import { ModelJson } from "../../platform/model-json.ts";
 import { TextBuffer } from "../../platform/text-buffer.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
 import { callDelta } from "../common/call-delta.ts";
-import { errorOf, isError, isForeignError } from "../common/error-kinds.ts";
+import { errorOf, isError, isForeignError, saysError } from "../common/error-kinds.ts";
 import { brokenOffError, finishReasonOf, laterReason } from "../common/finish-reasons.ts";
 import { JsonProgress } from "../common/json-progress.ts";
 import { mediaChunk, mediaIn } from "../common/media-decoding.ts";
@@ -75,12 +75,12 @@ export class AnthropicDecoder implements Decoder {
 
   push(event: object, type: string, chunks: MessageChunk[]): boolean {
     const wire = event as WireEvent;
-    if (wire.error) throw errorOf(this.#facts.provider, 0, event);
+    if (saysError(wire.error)) throw errorOf(this.#facts.provider, 0, event);
     // Some proxies leave the type to the name of the event.
     switch (wire.type ?? type) {
       case "message_start": {
         const message = objectIn(wire.message) ?? {};
-        if (message.error) throw errorOf(this.#facts.provider, 0, message);
+        if (saysError(message.error)) throw errorOf(this.#facts.provider, 0, message);
         this.#readMessage(message, chunks);
         break;
       }
@@ -115,7 +115,7 @@ export class AnthropicDecoder implements Decoder {
 
   readComplete(body: unknown, chunks: MessageChunk[]): void {
     const message = (typeof body === "object" && body !== null ? body : {}) as WireMessage;
-    if (message.type === "error" || message.error) throw errorOf(this.#facts.provider, 0, body);
+    if (message.type === "error" || saysError(message.error)) throw errorOf(this.#facts.provider, 0, body);
     if (!message.content && isForeignError(message)) throw errorOf(this.#facts.provider, 0, body);
     if (!Array.isArray(message.content)) throw new SendError("protocol", "The response has no content blocks.");
     const { content, stop_reason: reason } = message;

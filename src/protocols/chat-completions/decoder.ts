@@ -9,7 +9,7 @@ import { SendError } from "../../contract/errors.ts";
 import { exactJson } from "../../platform/exact-json.ts";
 import { TextBuffer } from "../../platform/text-buffer.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
-import { errorOf, isError, isForeignError } from "../common/error-kinds.ts";
+import { errorOf, isError, isForeignError, saysError } from "../common/error-kinds.ts";
 import { brokenOffError, finishReasonOf, laterReason, routedReason } from "../common/finish-reasons.ts";
 import { addLogprobs } from "../common/logprobs.ts";
 import { mediaIn } from "../common/media-decoding.ts";
@@ -82,7 +82,7 @@ export class ChatDecoder implements Decoder {
     const usage = usageOf(wire.usage ?? choice?.usage ?? wire.x_groq?.usage, this.#facts.serviceTier);
     if (usage) this.#facts.usage = laterUsage(this.#facts.usage, usage);
     if (isError(event, type)) throw errorOf(this.#facts.provider, 0, event);
-    if (wire.x_groq?.error) throw errorOf(this.#facts.provider, 0, wire.x_groq);
+    if (saysError(wire.x_groq?.error)) throw errorOf(this.#facts.provider, 0, wire.x_groq);
     // MiniMax and others report an error next to choices: none, or empty ones.
     const mayBeError = !wire.choices?.length || wire.base_resp || wire.code;
     if (mayBeError && isForeignError(event)) throw errorOf(this.#facts.provider, 0, event);
@@ -166,7 +166,7 @@ export class ChatDecoder implements Decoder {
       const word = routedReason(reason, choice.native_finish_reason);
       this.#facts.rawFinishReason = laterReason(this.#facts.rawFinishReason, word);
     }
-    const error = choice.error || delta?.error || message?.error;
+    const error = [choice.error, delta?.error, message?.error].find(saysError);
     if (error) throw errorOf(this.#facts.provider, 0, { error });
   }
 

@@ -140,8 +140,19 @@ export function errorOf(provider: string, status: number, body: unknown): SendEr
  */
 export function isError(event: object, type: string): boolean {
   const { error, type: own, object } = event as Readonly<Record<"error" | "type" | "object", unknown>>;
-  return Boolean(error) || type === "error" || own === "error" || own === "response.error" || object === "error";
+  return saysError(error) || type === "error" || own === "error" || own === "response.error" || object === "error";
 }
+
+/**
+ * Returns whether a field holds an error. Some gateways write an empty one next to every answer: each member is there,
+ * and none of them says anything.
+ */
+export function saysError(error: unknown): boolean {
+  if (typeof error !== "object" || error === null) return Boolean(error);
+  return Object.values(error).some((value) => (isObject(value) ? Object.keys(value).length > 0 : Boolean(value)));
+}
+
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
 
 /** Codes that do not mean an error, in lower case. */
 const FINE = /^(0*|200|ok|success|true)$/;

@@ -8,7 +8,7 @@ import type { MessageChunk } from "../../contract/chunk.ts";
 import { SendError } from "../../contract/errors.ts";
 import type { FinishReason } from "../../contract/finish-reason.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
-import { errorOf, isError, isForeignError } from "../common/error-kinds.ts";
+import { errorOf, isError, isForeignError, saysError } from "../common/error-kinds.ts";
 import { brokenOffError, finishReasonOf } from "../common/finish-reasons.ts";
 import { addLogprobs } from "../common/logprobs.ts";
 import { lostTextError } from "../common/text-comparison.ts";
@@ -180,7 +180,8 @@ export class ResponsesDecoder implements Decoder {
 
   readComplete(body: unknown, chunks: MessageChunk[]): void {
     const response = (typeof body === "object" && body !== null ? body : {}) as WireResponse;
-    if (!response.output && (response.error || isForeignError(response))) throw errorOf(this.#facts.provider, 0, body);
+    if (!response.output && (saysError(response.error) || isForeignError(response)))
+      throw errorOf(this.#facts.provider, 0, body);
     if (!Array.isArray(response.output)) throw new SendError("protocol", "The response has no output.");
     this.#close(response, chunks);
   }
@@ -271,7 +272,7 @@ export class ResponsesDecoder implements Decoder {
     this.#readResponse(response);
     const { status, error, incomplete_details: details, output } = response;
     this.#readOutput(listIn(output), chunks); // also what came of one that failed
-    if (status === "failed" || status === "cancelled" || error) {
+    if (status === "failed" || status === "cancelled" || saysError(error)) {
       throw errorOf(facts.provider, 0, { error: error ?? { message: `The response was ${status}.` } });
     }
     const raw = textIn(details?.reason ?? status) || undefined;
