@@ -1,6 +1,5 @@
 /** The one error class. Its facts are fields; its message is for a person. */
 
-import { checkArgument } from "./argument.ts";
 import type { ContentFilterFinding } from "./content-filter.ts";
 import { isRetryable, type SendErrorKind, type TimeoutPhase } from "./error-kind.ts";
 import type { AssistantMessage } from "./message.ts";
@@ -103,7 +102,7 @@ export class SendError extends Error implements SendErrorFacts {
    * @throws {TypeError} when the data is not an object
    */
   static from(data: SendErrorData & Pick<SendErrorFacts, "cause">): SendError {
-    checkArgument("data", data);
+    if (typeof data !== "object" || data === null) throw new TypeError("`data` must be an object.");
     const { kind, message, ...facts } = data;
     return new SendError(kind, message, facts);
   }

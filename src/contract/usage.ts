@@ -1,7 +1,5 @@
 /** The tokens of a reply. */
 
-import { checkArgument } from "./argument.ts";
-
 /**
  * Tokens as the provider bills them, in one definition for all: `inputTokens` includes cached input, `outputTokens`
  * includes reasoning. `totalTokens` is the provider's own total, or else the sum of the two.
@@ -44,10 +42,8 @@ export interface ReplyUsage {
  * Returns the tokens of everything that a reply took: the provider's counts where they cover the complete reply, else
  * the estimate. The estimate includes the counts that the provider did report: the input of an aborted reply, say.
  * `undefined` where nothing is known.
- * @throws {TypeError} when the reply is not an object
  */
-export function completeUsageOf(reply: ReplyUsage): TokenUsage | undefined {
-  checkArgument("reply", reply);
-  const { usage, estimatedUsage } = reply;
+export function completeUsageOf(reply: ReplyUsage | null | undefined): TokenUsage | undefined {
+  const { usage, estimatedUsage } = reply ?? {};
   return estimatedUsage ?? usage; // a message has an estimate only where `usage` is absent or does not cover it
 }

@@ -1,6 +1,5 @@
 /** The stream that a client's caller gets: a reply that is being written, as its consumer reads it. */
 
-import { checkArgument } from "../contract/argument.ts";
 import type { MessageChunk } from "../contract/chunk.ts";
 import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage } from "../contract/message.ts";
@@ -52,9 +51,8 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
    * @throws {TypeError} when an argument is invalid
    */
   constructor(source: ChunkSource, options: StreamOptions = {}) {
-    checkArgument("source", source, { attach: "function" });
-    checkArgument("options", options);
-    const { now = systemClock(), startedAt = now() } = options;
+    if (typeof source?.attach !== "function") throw new TypeError("`source` must be a `ChunkSource`.");
+    const { now = systemClock(), startedAt = now() } = options ?? {};
     this.#state = new StreamState(source, now, startedAt);
   }
 

@@ -1,6 +1,5 @@
 /** From a source to the stream that a client's caller gets, and from there to a client. */
 
-import { checkArgument } from "../contract/argument.ts";
 import { type ReplyTo, type TypedClient, typedReply } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
 import type { Message } from "../contract/message.ts";
@@ -49,7 +48,7 @@ export interface ClientParts {
  * @throws {TypeError} when a part is missing
  */
 export function clientOf(parts: ClientParts): TypedClient {
-  checkArgument("parts", parts, { open: "function" });
+  if (typeof parts?.open !== "function") throw new TypeError("`parts` must be an object with `open`.");
   const { provider, model, defaults, open } = parts;
   return {
     provider,

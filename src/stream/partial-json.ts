@@ -3,7 +3,6 @@
  * is one file, since all its states share the open containers.
  */
 
-import { checkArgument } from "../contract/argument.ts";
 import { exactNumber, parseExact } from "../platform/exact-json.ts";
 import { isFirstHalf } from "../platform/surrogates.ts";
 import { isNumberCharacter, isNumberEnd, type NumberPart, nextNumberPart } from "./json-number.ts";
@@ -141,11 +140,9 @@ export class PartialJson {
   /**
    * `exact`: whether integers that a double cannot hold become strings of their digits, as in `ToolCall.arguments`;
    * default: false.
-   * @throws {TypeError} when the options are not an object
    */
   constructor(options: { readonly exact?: boolean | undefined } = {}) {
-    checkArgument("options", options);
-    const { exact = false } = options;
+    const { exact = false } = options ?? {};
     this.#toNumber = exact ? exactNumber : Number;
     this.#parse = exact ? parseExact : JSON.parse;
   }

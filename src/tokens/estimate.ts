@@ -10,7 +10,6 @@
  */
 
 import type { Message } from "../contract/message.ts";
-import { typeText } from "../platform/received.ts";
 import { attachedTextOf } from "./attached-text.ts";
 
 /** Counts the tokens of texts: for budgets and trimming, where an estimate is enough. */
@@ -107,7 +106,7 @@ const isLineEnd = (unit: number): boolean => unit === 10 || unit === 13;
  * text once, 20–60 MB/s.
  */
 export function estimateTokens(text: string): number {
-  if (typeof text !== "string") throw new TypeError(`\`text\` must be a string, not ${typeText(text)}.`);
+  if (typeof text !== "string") throw new TypeError("`text` must be a string.");
   let tokens = 0;
   // Whether the Latin words are English is known only at the end, so their letters past the fourth are kept apart.
   let words = 0;
