@@ -63,6 +63,56 @@ test("thinking that a gateway sends in two forms at once is shown once", async (
   expect(await complete({ message: { ...delta, content: "Hi" } })).toMatchObject(expected);
 });
 
+describe("thinking as parts, or as an object", () => {
+  test.each<readonly [string, object]>([
+    ["parts", { reasoning_content: [{ type: "text", text: "h" }, { text: "m" }] }],
+    ["strings", { reasoning: ["h", "m"] }],
+    ["an object with a text", { reasoning: { text: "hm" } }],
+    ["an object with a content", { reasoning: { content: "hm" } }],
+    ["an object without a text beside the text", { reasoning: { effort: "high" }, reasoning_text: "hm" }],
+  ])("%s", async (_name, delta) => {
+    const expected = { content: "Hi", reasoning: "hm", finishReason: "stop" };
+    expect(await streamed(choice({ delta }), choice({ delta: { content: "Hi" } }), end)).toMatchObject(expected);
+    expect(await complete({ message: { ...delta, content: "Hi" } })).toMatchObject(expected);
+  });
+
+  test("an object that holds settings is no thinking", async () => {
+    const delta = { reasoning: { effort: "high", summary: "auto" }, content: "Hi" };
+    const reply = await streamed(choice({ delta }), end);
+    expect([reply.content, reply.reasoning]).toEqual(["Hi", ""]);
+  });
+});
+
+test("sources with titles in the field for URLs are cited", async () => {
+  const citations = ["https://a.example/", { url: "https://b.example/", title: "B" }, null, { title: "no address" }];
+  const reply = await streamed(choice({ delta: { content: "Hi" } }), { ...end, citations });
+  expect(reply.citations).toEqual([{ url: "https://a.example/" }, { url: "https://b.example/", title: "B" }]);
+});
+
+describe("a response with nothing but the text of all its messages", () => {
+  const ended = (response: object) => ({
+    type: "response.completed",
+    response: { id: "r", status: "completed", ...response },
+  });
+  const piece = (output_index: number, delta: string) => ({
+    type: "response.output_text.delta",
+    output_index,
+    content_index: 0,
+    delta,
+  });
+  test.each<readonly [string, readonly object[], string]>([
+    ["is its text", [ended({ output: [], output_text: "Hi" })], "Hi"],
+    ["says nothing new behind pieces", [piece(0, "H"), piece(1, "i"), ended({ output: [], output_text: "Hi" })], "Hi"],
+  ])("%s", async (_name, list, content) => {
+    expect(await recorder.replied("openai", "m", events(...list))).toMatchObject({ content, finishReason: "stop" });
+  });
+
+  test("non-streamed", async () => {
+    const body = JSON.stringify({ id: "r", object: "response", status: "completed", output: [], output_text: "Hi" });
+    expect(await recorder.replied("openai", "m", body, { whole: true })).toMatchObject({ content: "Hi" });
+  });
+});
+
 describe("messages instead of deltas", () => {
   const message = (content: string, more: object = {}) => choice({ message: { content }, ...more });
   const over = { finish_reason: "stop" };

@@ -1,6 +1,7 @@
 /** Citations over Chat Completions: annotations with a place in the text, and lists of sources without one. */
 
 import type { MessageChunk } from "../../contract/chunk.ts";
+import { isJsonObject } from "../../platform/json-object.ts";
 import { citationChunk } from "../common/citation-chunk.ts";
 import { codePoints, TextPositions } from "../common/text-positions.ts";
 import { listIn, nameIn } from "../common/wire-values.ts";
@@ -52,14 +53,14 @@ export class ChatCitations {
   }
 }
 
-/** Sources without a place. Perplexity repeats all of them with every chunk. */
+/** Sources without a place, as URLs or with titles. Perplexity repeats all of them with every chunk. */
 export class SearchSources {
   readonly #urls = new Set<string>();
 
   /** Emits the sources that are new. */
   read({ citations, search_results }: WireChunk, chunks: MessageChunk[]): void {
-    const sources = [...listIn(search_results), ...listIn(citations).map((url) => ({ url, title: undefined }))];
-    for (const source of sources) {
+    for (const item of [...listIn(search_results), ...listIn(citations)]) {
+      const source = typeof item === "string" ? { url: item } : isJsonObject(item) ? item : undefined;
       if (typeof source?.url !== "string" || this.#urls.has(source.url)) continue;
       this.#urls.add(source.url);
       const title = typeof source.title === "string" ? { title: source.title } : {};

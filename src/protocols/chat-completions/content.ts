@@ -1,5 +1,6 @@
 /** The text of a message's content, which is a string or a list of parts. */
 
+import { isJsonObject } from "../../platform/json-object.ts";
 import { listIn, textIn } from "../common/wire-values.ts";
 import type { WireDelta, WirePart } from "./wire.ts";
 
@@ -28,4 +29,16 @@ export function thinkingText({ thinking, text, summary }: WirePart): string {
   return listIn(content)
     .map((piece) => textIn(piece?.text))
     .join("");
+}
+
+/** Returns the text of thinking that is not a string: parts, or an object with a text; `""` for other values. */
+export function thinkingOf(value: unknown): string {
+  const pieces = Array.isArray(value) ? (value as readonly unknown[]) : [value];
+  return pieces.map(pieceText).join("");
+}
+
+function pieceText(piece: unknown): string {
+  if (typeof piece === "string") return piece;
+  const { content, text } = isJsonObject(piece) ? piece : {};
+  return [content, text].find((field) => typeof field === "string") ?? "";
 }

@@ -20,7 +20,7 @@ import { laterUsage } from "../common/usage-counts.ts";
 import { firstAnswer, idIn, indexIn, listIn, nameIn, objectIn, textIn } from "../common/wire-values.ts";
 import type { Decoder } from "../protocol.ts";
 import { ChatCitations, SearchSources } from "./citations.ts";
-import { isTextPart, messageText, partText, thinkingText } from "./content.ts";
+import { isTextPart, messageText, partText, thinkingOf, thinkingText } from "./content.ts";
 import type { ChatDialect } from "./dialects.ts";
 import { audioIn, ChatMedia, type SoundReference } from "./media.ts";
 import { ReplayCollector, signatureOf } from "./replay.ts";
@@ -261,8 +261,10 @@ export class ChatDecoder implements Decoder {
       }
     }
     for (const field of REASONING_FIELDS) {
-      const text = delta[field];
-      if (typeof text === "string" && text !== "") return this.#addReasoning(text, field, chunks);
+      const value = delta[field];
+      if (!value) continue;
+      const text = typeof value === "string" ? value : thinkingOf(value);
+      if (text !== "") return this.#addReasoning(text, field, chunks);
     }
     this.#addReasoning(detailed || blocks, "reasoning", chunks);
   }

@@ -271,7 +271,7 @@ export class ResponsesDecoder implements Decoder {
     this.#isOver = true;
     this.#readResponse(response);
     const { status, error, incomplete_details: details, output } = response;
-    this.#readOutput(listIn(output), chunks); // also what came of one that failed
+    this.#readOutput(listIn(output), response.output_text, chunks); // also what came of one that failed
     if (status === "failed" || status === "cancelled" || saysError(error)) {
       throw errorOf(facts.provider, 0, { error: error ?? { message: `The response was ${status}.` } });
     }
@@ -298,7 +298,7 @@ export class ResponsesDecoder implements Decoder {
    * Reads the complete response, which holds what came without events: all items, a call that never ended, the rest of
    * the text. Its places are not those of the events.
    */
-  #readOutput(output: readonly Nullable<WireItem>[], chunks: MessageChunk[]): void {
+  #readOutput(output: readonly Nullable<WireItem>[], allText: unknown, chunks: MessageChunk[]): void {
     const anyItem = this.#items.size > 0;
     const anyText = this.#texts.anyVisible;
     // Of the calls that came in events; made for the first call that the response holds.
@@ -328,10 +328,10 @@ export class ResponsesDecoder implements Decoder {
     }
     if (!anyItem) this.#items.renumber();
     const parts = output.flatMap((item) => (item?.type === "message" ? listIn(item.content) : []));
-    this.#texts.completeAll(
-      parts.map((part) => textIn(part?.text ?? part?.refusal)),
-      chunks,
-    );
+    const texts = parts.map((part) => textIn(part?.text ?? part?.refusal));
+    // Some gateways send nothing but the text of all messages together.
+    const isAlone = texts.length === 0 && !anyText && typeof allText === "string";
+    this.#texts.completeAll(isAlone ? [allText] : texts, chunks);
   }
 
   #finishReason(status: Nullable<string>, raw: string | undefined): FinishReason {

@@ -33,6 +33,7 @@ export interface WireResponse {
   readonly incomplete_details?: Nullable<{ readonly reason?: Nullable<string> }>;
   readonly error?: unknown;
   readonly output?: Nullable<readonly Nullable<WireItem>[]>;
+  readonly output_text?: unknown;
   readonly usage?: unknown;
   readonly service_tier?: unknown;
   readonly tool_usage?: unknown;
