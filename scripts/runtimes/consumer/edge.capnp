@@ -6,7 +6,9 @@ const config :Workerd.Config = (
     ( name = "main",
       worker = (
         modules = [
-          ( name = "main.js", esModule = embed "{PROGRAM}.js" ),
+          # A bundler may leave exports of its own in a program. A worker may export handlers only.
+          ( name = "main.js", esModule = "export { default } from './program.js';" ),
+          ( name = "program.js", esModule = embed "{PROGRAM}.js" ),
           ( name = "toy.gguf", data = embed "toy.gguf" ),
         ],
         compatibilityDate = "2026-01-01",
