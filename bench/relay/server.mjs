@@ -16,6 +16,7 @@ process.on("message", (isClean) => {
   process.send({ cpuUs: user + system, rss: process.memoryUsage.rss() });
 });
 // The viewers keep their connections while other sites are asked, which takes longer than Node's 5 s.
-createServer({ keepAliveTimeout: 120_000 }, isListener ? handle : toNode(handle)).listen(0, "127.0.0.1", 4_096, function () {
+const server = createServer({ keepAliveTimeout: 120_000 }, isListener ? handle : toNode(handle));
+server.listen(0, "127.0.0.1", 4_096, function () {
   process.send({ port: this.address().port });
 });
