@@ -16,6 +16,8 @@ export class SessionOpening {
   readonly #turn: string;
   readonly #session: LLMSession;
   #reserved: Promise<ReservedSession> | undefined;
+  /** Whether the store has not answered yet. */
+  #isPending = false;
 
   /** @param turn its name in the store */
   constructor(setup: OpenOptions, turn: string) {
@@ -33,9 +35,11 @@ export class SessionOpening {
     const { store, client } = this.#setup;
     const reserving = store.claim ? sessionParts(this.#session).reserve(this.#setup) : undefined;
     this.#reserved = reserving;
+    this.#isPending = reserving !== undefined;
     const reserved = await reserving?.catch(() => {
       this.#reserved = undefined; // `open` tries again
     });
+    this.#isPending = false;
     return endedTurn(reserved?.records ?? (await recordsOf(this.#setup)), this.#turn, client);
   }
 
@@ -58,10 +62,16 @@ export class SessionOpening {
     return { session, left };
   }
 
-  /** Gives the reservation back, unless the session is open: its own end does that. */
+  /**
+   * Gives the reservation back, unless the session is open: its own end does that. A reservation that a slow store has
+   * not made yet is given back when it comes; nothing waits for it.
+   */
   async release(): Promise<void> {
-    const reserved = await this.#taken().catch(() => undefined);
-    await reserved?.release();
+    const released = this.#taken().then(
+      (reserved) => reserved?.release(),
+      () => undefined, // none was made
+    );
+    if (!this.#isPending) await released;
   }
 
   /** Returns the reservation, once. */
