@@ -4,11 +4,14 @@
  * them before its first request.
  */
 import { readdirSync, readFileSync, rmSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, isAbsolute, join } from "node:path";
 import { rolldown } from "rolldown";
 
+/** The wire formats, by the names of their folders. */
+const FORMATS = ["anthropic-messages", "chat-completions", "gemini", "ollama", "responses"];
+
 /** A wire format: a file of its own, which a client loads when it needs it. */
-const PROTOCOL = /[/]src[/]protocols[/](anthropic-messages|chat-completions|gemini|ollama|responses)[/]/;
+const PROTOCOL = new RegExp(`/src/protocols/(${FORMATS.join("|")})/`);
 
 /** A turn of a session: a file of its own, which the first turn loads. */
 const TURN =
@@ -64,8 +67,17 @@ const FIRST = ["./dist/web/index.js", "./dist/runtime/browser.js"];
 /** The files that package.json names and that have no source of their own: shared ones, and Node's, made from the others. */
 const MADE = /^[.]\/dist\/(?:node|shared)\//;
 
-/** A line that imports the core. Node has a core of its own, so other files name it, and package.json says which it is. */
-const IMPORTS_CORE = /^((?:import|export)\b.*")[./]+\/(?:shared\/)?core\.js";$/gm;
+/** What is joined in the core of Node. */
+const IN_CORE = ["core", "protocols", "stream"];
+
+/** The module that exports all of it. */
+const CORE = "core";
+
+/** The files that Node has of its own. Others import them as `#shared/…`, and package.json says which ones these are. */
+const TWICE = [...IN_CORE, ...FORMATS];
+
+/** The import of such a file by its path. */
+const BY_PATH = new RegExp(`(?<=\\b(?:from |import\\())"[./]+/(?:shared/)?(${TWICE.join("|")})\\.js"`, "g");
 
 /**
  * Bundles the entries of `manifest` (a parsed package.json) from `root`/src into `folder`. Returns the files that are in
@@ -98,7 +110,7 @@ export async function bundle(root, folder, manifest) {
         generateBundle(_options, files) {
           dropFacades(files);
           for (const file of Object.values(files))
-            if (file.type === "chunk") file.code = inAscii(unindented(file.code)).replace(IMPORTS_CORE, '$1#core";');
+            if (file.type === "chunk") file.code = withNames(inAscii(unindented(file.code)), file.fileName);
         },
       },
     ],
@@ -132,27 +144,64 @@ export async function bundle(root, folder, manifest) {
   });
   await build.close();
   await joinForNode(folder);
+  await joinForPages(folder);
   return output.flatMap(({ moduleIds = [] }) => moduleIds);
 }
 
 /**
- * Makes Node's own files: the package's first entry, and the core with the parts of the runtime in it. To look up what
- * `#runtime` is takes Node longer than to read a file, so nothing that a first request waits for is imported by such a name.
+ * Makes Node's own files, which are all that a first request waits for: the entry, the core with the parts of the runtime in
+ * it, and the wire formats. Each file more costs half a millisecond, and to look up a name such as `#runtime` costs more.
+ * The entry for pages is among them, since it is the other one that imports by paths.
  */
-async function joinForNode(folder) {
-  const joined = { "#core": join(folder, "shared", "core.js"), "#runtime": join(folder, "runtime", "node.js") };
+function joinForNode(folder) {
+  const shared = (name) => join(folder, "shared", `${name}.js`);
+  const core = IN_CORE.map(shared);
+  const together = [...core, join(folder, "runtime", "node.js"), CORE];
+  return joinFiles(folder, {
+    to: "node",
+    input: {
+      index: join(folder, "index.js"),
+      web: join(folder, "web", "index.js"),
+      core: CORE,
+      ...Object.fromEntries(FORMATS.map((name) => [name, shared(name)])),
+    },
+    inside: together,
+    core: core.map((file) => `export * from ${JSON.stringify(file)};`).join("\n"),
+    groups: [{ name: "core", test: (id) => together.includes(id) }],
+  });
+}
+
+/** Makes the entry for pages a file that imports by paths alone, so that a browser reads it without a bundler too. */
+function joinForPages(folder) {
+  const input = { index: join(folder, "web", "index.js") };
+  return joinFiles(folder, { to: "web", input, inside: [join(folder, "shared", "mirror.js")], groups: [] });
+}
+
+/**
+ * Joins built files: those of `input`, which are written into the folder `to`, with those of `inside`, which have no file
+ * there. `core` is the code of the module that is called so.
+ */
+async function joinFiles(folder, { to, input, inside, core, groups }) {
+  const joined = new Set([...Object.values(input), ...inside]);
   const build = await rolldown({
     cwd: folder, // or the files would name the folder that they are built in
-    input: { index: "./index.js", core: "./shared/core.js" },
+    input,
     platform: "neutral",
     preserveEntrySignatures: "allow-extension",
     tsconfig: false,
+    onLog: (_level, { message }) => {
+      throw new Error(message); // two files that export the same name, say
+    },
     plugins: [
       {
-        name: "node",
-        // All other files are those of every runtime.
-        resolveId: (id, importer) =>
-          joined[id] ?? (importer && id.startsWith(".") ? { id: `../shared/${basename(id)}`, external: true } : null),
+        name: "join",
+        resolveId(id, importer) {
+          if (importer === undefined || id === CORE || isAbsolute(id)) return id;
+          if (id.startsWith("node:")) return null;
+          const file = fileOf(id, importer, folder);
+          return joined.has(file) ? file : { id: `../shared/${basename(file)}`, external: true };
+        },
+        load: (id) => (id === CORE ? core : null),
         generateBundle(_options, files) {
           for (const file of Object.values(files)) file.code = inAscii(unindented(file.code));
         },
@@ -160,14 +209,21 @@ async function joinForNode(folder) {
     ],
   });
   await build.write({
-    dir: join(folder, "node"),
+    dir: join(folder, to),
     format: "esm",
     entryFileNames: "[name].js",
     chunkFileNames: "[name].js",
+    codeSplitting: { groups },
     minifyInternalExports: false,
     comments: { legal: false, jsdoc: false, annotation: true },
   });
   await build.close();
+}
+
+/** The built file that `id` means in `importer`. */
+function fileOf(id, importer, folder) {
+  if (id === "#runtime") return join(folder, "runtime", "node.js");
+  return id.startsWith("#shared/") ? join(folder, `${id.slice(1)}.js`) : join(dirname(importer), id);
 }
 
 /** Leads every `import()` of a file that only passes on the exports of another to that other: one file less to read. */
@@ -183,6 +239,12 @@ function dropFacades(files) {
     }
     delete files[facade.fileName];
   }
+}
+
+/** Imports what Node has of its own by name, unless the file is one of them: then it is read where the others are. */
+function withNames(code, fileName) {
+  const isTwice = TWICE.some((name) => fileName === `shared/${name}.js`);
+  return isTwice ? code : code.replace(BY_PATH, '"#shared/$1"');
 }
 
 /**

@@ -1,9 +1,12 @@
-/** Node has a core of its own in the package. No program may get two: what one knows, the other would not. */
+/**
+ * Node has a core of its own in the package, and wire formats of its own. No program may get two: what one knows, the other
+ * would not.
+ */
 
 import { execFile } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { rolldown } from "rolldown";
@@ -23,11 +26,24 @@ const ENTRIES = Object.keys(manifest.exports)
   .filter((entry) => !/json$|react$/.test(entry))
   .map((entry) => entry.replace(".", "cloudllm"));
 
+/** Shared files that Node has of its own, by their names; two of them are a part of its core. */
+const TWICE = [
+  "core",
+  "protocols",
+  "stream",
+  "anthropic-messages",
+  "chat-completions",
+  "gemini",
+  "ollama",
+  "responses",
+];
+
 describe("in package.json", () => {
   const { types: _, ...entry } = manifest.exports["."] as Record<string, string>;
-  const conditional = { ...manifest.imports, cloudllm: entry };
+  const { types: __, ...web } = manifest.exports["./web"] as Record<string, string>;
+  const conditional = { ...manifest.imports, cloudllm: entry, web };
 
-  test("the entry, the core and the runtime are chosen by the same conditions in the same order", () => {
+  test("the entries, the shared files and the runtime are chosen by the same conditions in the same order", () => {
     for (const [name, choice] of Object.entries(conditional))
       expect(Object.keys(choice), name).toEqual(Object.keys(manifest.imports["#runtime"] ?? {}));
   });
@@ -40,15 +56,29 @@ describe("in package.json", () => {
 });
 
 describe.skipIf(!existsSync(join(DIST, "index.js")))("in the built package", () => {
-  test("no file but the entry for Node imports a core by its path", () => {
-    const importing = readdirSync(DIST, { recursive: true, encoding: "utf8" })
-      .filter((file) => file.endsWith(".js") && !file.startsWith("page"))
-      .filter((file) => /["/]core\.js"/.test(readFileSync(join(DIST, file), "utf8")));
-    expect(importing).toEqual([join("node", "index.js")]);
+  const files = readdirSync(DIST, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".js") && !file.startsWith("page"))
+    .map((file) => file.split(sep).join("/"));
+  const isTwice = (file: string) => TWICE.some((name) => file === `shared/${name}.js`);
+
+  test("Node has all of them", () => {
+    const own = files
+      .filter((file) => file.startsWith("node/"))
+      .map((file) => file.slice("node/".length, -".js".length));
+    expect([...own].sort()).toEqual(
+      [...TWICE.filter((name) => !/^(protocols|stream)$/.test(name)), "index", "web"].sort(),
+    );
   });
 
-  /** The cores that a program of Node's reads which imports these, under these conditions. */
-  async function coresReadFor(imported: readonly string[], condition?: string): Promise<readonly string[]> {
+  test("no file imports them by their paths but those beside them and the entry for pages", () => {
+    const byPath = new RegExp(`"[./]+/(?:shared/|node/)?(?:${TWICE.join("|")})[.]js"`);
+    const importing = files.filter((file) => byPath.test(readFileSync(join(DIST, file), "utf8")));
+    expect(importing).toContain("node/index.js");
+    expect(importing.filter((file) => !isTwice(file) && !file.startsWith("node/"))).toEqual(["web/index.js"]);
+  });
+
+  /** The files of the package that a program of Node's reads which imports these, under these conditions. */
+  async function filesReadFor(imported: readonly string[], condition?: string): Promise<readonly string[]> {
     const folder = mkdtempSync(join(tmpdir(), "cloudllm-cores-"));
     try {
       const program = imported.map((name) => `await import(${JSON.stringify(name)});`).join("\n");
@@ -57,7 +87,7 @@ describe.skipIf(!existsSync(join(DIST, "index.js")))("in the built package", () 
       await promisify(execFile)(process.execPath, args, { cwd: ROOT, env });
       const read = readdirSync(folder).flatMap((file) => {
         const { result } = JSON.parse(readFileSync(join(folder, file), "utf8")) as { result: { url: string }[] };
-        return result.map(({ url }) => /[/]dist[/](.+[/]core\.js)$/.exec(url)?.[1] ?? "");
+        return result.map(({ url }) => /[/]dist[/](.+[.]js)$/.exec(url)?.[1] ?? "");
       });
       return read.filter((file) => file !== "");
     } finally {
@@ -65,16 +95,21 @@ describe.skipIf(!existsSync(join(DIST, "index.js")))("in the built package", () 
     }
   }
 
-  const shared = readdirSync(join(DIST, "shared")).filter((file) => file !== "core.js");
-
-  test("every entry and every file that is loaded later has one core on Node", async () => {
-    const later = shared.map((file) => join(DIST, "shared", file)).filter((file) => !/static|serve\.js/.test(file));
-    expect(await coresReadFor([...ENTRIES, join(DIST, "index.js"), ...later])).toEqual(["node/core.js"]);
+  test("every entry and every file that is loaded later has one of each on Node", async () => {
+    const later = files.filter(
+      (file) => file.startsWith("shared/") && !isTwice(file) && !/static|serve|-chat[.]js/.test(file),
+    );
+    const read = await filesReadFor([...ENTRIES, ...["index.js", ...later].map((file) => join(DIST, file))]);
+    expect(read).toContain("node/core.js");
+    expect(read).toContain("shared/turn-source.js");
+    expect(read.filter(isTwice)).toEqual([]);
     expect(ENTRIES.length).toBeGreaterThan(10);
   });
 
-  test.each(["bun", "deno", "browser"])("every entry has one core under the condition %s", async (condition) => {
-    expect(await coresReadFor([...ENTRIES, join(DIST, "index.js")], condition)).toEqual(["shared/core.js"]);
+  test.each(["bun", "deno", "browser"])("every entry has one of each under the condition %s", async (condition) => {
+    const read = await filesReadFor([...ENTRIES, join(DIST, "index.js")], condition);
+    expect(read).toContain("shared/core.js");
+    expect(read.filter((file) => file.startsWith("node/"))).toEqual([]);
   });
 
   test.each(["node", "browser"])("a bundler gives a program one core under the condition %s", async (condition) => {

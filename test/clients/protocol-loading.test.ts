@@ -237,7 +237,7 @@ describe.skipIf(!isBuilt)("the built package", () => {
     }
     return [...read].sort();
   };
-  const OF_THE_PACKAGE = ["node/core.js", "node/index.js", "shared/protocols.js", "shared/stream.js"];
+  const OF_THE_PACKAGE = ["node/core.js", "node/index.js"];
 
   test("has one file for each protocol, which importing the package does not read, and no name to look up", () => {
     expect(filesReadFor("node/index.js")).toEqual(OF_THE_PACKAGE);
@@ -246,14 +246,14 @@ describe.skipIf(!isBuilt)("the built package", () => {
   test.each(["anthropic-messages", "chat-completions", "gemini", "ollama", "responses"])(
     "a client of %s waits for one file before its first request",
     (name) => {
-      const file = `shared/${name}.js`;
+      const file = `node/${name}.js`;
       expect(filesReadFor(...OF_THE_PACKAGE, file)).toEqual([...OF_THE_PACKAGE, file].sort());
     },
   );
 
   test("no program reads the tables of Unicode before it sends its first request", () => {
     const files = ["anthropic-messages", "chat-completions", "gemini", "ollama", "responses"];
-    for (const file of [...OF_THE_PACKAGE, ...files.map((name) => `shared/${name}.js`)])
+    for (const file of [...OF_THE_PACKAGE, ...files.map((name) => `node/${name}.js`)])
       expect(readFileSync(join(ROOT, "dist", file), "utf8"), file).not.toMatch(/(?<!\\)\\p\{/);
   });
 
@@ -375,7 +375,7 @@ describe.skipIf(!isBuilt)("the built package", () => {
     try {
       cpSync(join(ROOT, "package.json"), join(folder, "package.json"));
       cpSync(join(ROOT, "dist"), join(folder, "dist"), { recursive: true });
-      const file = (name: string) => join(folder, "dist", "shared", name);
+      const file = (name: string) => join(folder, "dist", "node", name);
       renameSync(file("gemini.js"), file("gemini.old"));
       expect(await outputOf(folder)).toMatch(/^network /);
       renameSync(file("responses.js"), file("responses.old"));

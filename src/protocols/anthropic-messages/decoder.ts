@@ -10,7 +10,7 @@ import { ModelJson } from "../../platform/model-json.ts";
 import { TextBuffer } from "../../platform/text-buffer.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
 import { callDelta } from "../common/call-delta.ts";
-import { errorOf, isError, isForeignError, saysError } from "../common/error-kinds.ts";
+import { errorOf, isErrorEvent, isForeignError, saysError } from "../common/error-kinds.ts";
 import { brokenOffError, finishReasonOf, laterReason } from "../common/finish-reasons.ts";
 import { JsonProgress } from "../common/json-progress.ts";
 import { mediaChunk, mediaIn } from "../common/media-decoding.ts";
@@ -103,7 +103,7 @@ export class AnthropicDecoder implements Decoder {
         this.#close(chunks);
         return true;
       default:
-        if (isError(event, type) || (wire.type === undefined && isForeignError(event)))
+        if (isErrorEvent(event, type) || (wire.type === undefined && isForeignError(event)))
           throw errorOf(this.#facts.provider, 0, event);
     }
     return false;

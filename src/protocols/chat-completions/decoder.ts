@@ -9,7 +9,7 @@ import { SendError } from "../../contract/errors.ts";
 import { exactJson } from "../../platform/exact-json.ts";
 import { TextBuffer } from "../../platform/text-buffer.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
-import { errorOf, isError, isForeignError, saysError } from "../common/error-kinds.ts";
+import { errorOf, isErrorEvent, isForeignError, saysError } from "../common/error-kinds.ts";
 import { brokenOffError, finishReasonOf, laterReason, routedReason } from "../common/finish-reasons.ts";
 import { addLogprobs } from "../common/logprobs.ts";
 import { mediaIn } from "../common/media-decoding.ts";
@@ -81,7 +81,7 @@ export class ChatDecoder implements Decoder {
     if (typeof wire.service_tier === "string") this.#facts.serviceTier = wire.service_tier;
     const usage = usageOf(wire.usage ?? choice?.usage ?? wire.x_groq?.usage, this.#facts.serviceTier);
     if (usage) this.#facts.usage = laterUsage(this.#facts.usage, usage);
-    if (isError(event, type)) throw errorOf(this.#facts.provider, 0, event);
+    if (isErrorEvent(event, type)) throw errorOf(this.#facts.provider, 0, event);
     if (saysError(wire.x_groq?.error)) throw errorOf(this.#facts.provider, 0, wire.x_groq);
     // MiniMax and others report an error next to choices: none, or empty ones.
     const mayBeError = !wire.choices?.length || wire.base_resp || wire.code;

@@ -138,7 +138,7 @@ export function errorOf(provider: string, status: number, body: unknown): SendEr
  * Returns whether an event of a stream is an error, in any vendor's form, since gateways pass errors on.
  * @param type the SSE event type
  */
-export function isError(event: object, type: string): boolean {
+export function isErrorEvent(event: object, type: string): boolean {
   const { error, type: own, object } = event as Readonly<Record<"error" | "type" | "object", unknown>>;
   return saysError(error) || type === "error" || own === "error" || own === "response.error" || object === "error";
 }

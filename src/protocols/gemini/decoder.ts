@@ -10,7 +10,7 @@ import type { FinishReason } from "../../contract/finish-reason.ts";
 import { TextBuffer } from "../../platform/text-buffer.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
 import { citationChunk } from "../common/citation-chunk.ts";
-import { isError, isForeignError } from "../common/error-kinds.ts";
+import { isErrorEvent, isForeignError } from "../common/error-kinds.ts";
 import { brokenOffError, finishReasonOf, laterReason } from "../common/finish-reasons.ts";
 import { addGeminiLogprobs } from "../common/logprobs.ts";
 import { laterUsage } from "../common/usage-counts.ts";
@@ -68,7 +68,7 @@ export class GeminiDecoder implements Decoder {
     const wire = event as WireResponse;
     const usage = geminiUsageOf(wire.usageMetadata);
     if (usage) this.#facts.usage = laterUsage(this.#facts.usage, usage);
-    if (isError(event, type) || (!wire.candidates && isForeignError(event)))
+    if (isErrorEvent(event, type) || (!wire.candidates && isForeignError(event)))
       throw geminiError(this.#facts.provider, 0, event);
     const id = nameIn(wire.responseId);
     if (id !== undefined && this.#facts.id === undefined) this.#facts.id = id;

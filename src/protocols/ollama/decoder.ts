@@ -13,7 +13,7 @@ import { ModelJson } from "../../platform/model-json.ts";
 import { TextBuffer } from "../../platform/text-buffer.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
 import { callDelta } from "../common/call-delta.ts";
-import { isError, isForeignError } from "../common/error-kinds.ts";
+import { isErrorEvent, isForeignError } from "../common/error-kinds.ts";
 import { brokenOffError, finishReasonOf } from "../common/finish-reasons.ts";
 import { addLogprobs } from "../common/logprobs.ts";
 import { isBare, toolCallOf } from "../common/tool-call-arguments.ts";
@@ -51,7 +51,7 @@ export class OllamaDecoder implements Decoder {
 
   push(event: object, type: string, chunks: MessageChunk[]): boolean {
     const wire = event as WireResponse;
-    if (isError(event, type) || (!wire.message && isForeignError(event)))
+    if (isErrorEvent(event, type) || (!wire.message && isForeignError(event)))
       throw ollamaError(this.#facts.provider, 0, event);
     if (this.#createdAt === undefined) {
       this.#createdAt = nameIn(wire.created_at);

@@ -8,7 +8,7 @@ import type { MessageChunk } from "../../contract/chunk.ts";
 import { SendError } from "../../contract/errors.ts";
 import type { FinishReason } from "../../contract/finish-reason.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
-import { errorOf, isError, isForeignError, saysError } from "../common/error-kinds.ts";
+import { errorOf, isErrorEvent, isForeignError, saysError } from "../common/error-kinds.ts";
 import { brokenOffError, finishReasonOf } from "../common/finish-reasons.ts";
 import { addLogprobs } from "../common/logprobs.ts";
 import { lostTextError } from "../common/text-comparison.ts";
@@ -75,7 +75,7 @@ export class ResponsesDecoder implements Decoder {
 
   push(event: object, type: string, chunks: MessageChunk[]): boolean {
     const wire = event as WireEvent;
-    if (isError(event, type) || (wire.type === undefined && isForeignError(event))) {
+    if (isErrorEvent(event, type) || (wire.type === undefined && isForeignError(event))) {
       this.#isOver = true;
       throw errorOf(this.#facts.provider, 0, event);
     }
