@@ -1,9 +1,9 @@
 /** The public face of `cloudllm`. */
 
 export type { KeyFunction, KeyRequest, RequestToSign, SignRequest } from "./call/authorization.ts";
-export type { AwsCredentials } from "./call/aws-signature.ts";
-export { type AwsCredentialsFunction, type AwsSignerOptions, awsSigner } from "./call/aws-signer.ts";
-export type { ObservedRequest, ObservedResponse } from "./call/observed-transport.ts";
+export type { AwsCredentials, AwsCredentialsFunction } from "./call/aws-credentials.ts";
+export { type AwsSignerOptions, awsSigner } from "./call/aws-signer.ts";
+export type { ObservedRequest, ObservedResponse } from "./call/observers.ts";
 export { AzureClient, type AzureClientOptions } from "./clients/azure.ts";
 export { BedrockClient, type BedrockClientOptions } from "./clients/bedrock.ts";
 export { ClaudeClient, type ClaudeClientOptions } from "./clients/claude.ts";

@@ -1,13 +1,16 @@
 /** Signatures of Amazon Web Services, version 4, by WebCrypto: they work in every runtime. */
 
+import { SendError } from "../contract/errors.ts";
 import type { RequestToSign } from "./authorization.ts";
+import { answerOf } from "./authorized-call.ts";
+import { type AwsCredentials, type AwsCredentialsFunction, areCredentials } from "./aws-credentials.ts";
 
-/** The credentials of an AWS identity. */
-export interface AwsCredentials {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  /** Present in temporary credentials. */
-  readonly sessionToken?: string | undefined;
+/** Whose signature it is, and for what. */
+interface Signer {
+  readonly region: string;
+  readonly service: string;
+  readonly credentials: AwsCredentials | AwsCredentialsFunction;
+  readonly now: () => number;
 }
 
 /** Headers that a signature covers, in addition to the host. Proxies change others on the way. */
@@ -15,9 +18,24 @@ const SIGNED_HEADERS = ["content-type", "x-amz-date", "x-amz-security-token"];
 
 /**
  * Returns the headers that sign a request.
- * @param at the time in milliseconds since 1970
+ * @throws {SendError} kind `authentication` when there are no valid credentials
  */
-export async function signatureOf(
+export async function signedHeaders(
+  request: RequestToSign,
+  { region, service, credentials, now }: Signer,
+): Promise<Readonly<Record<string, string>>> {
+  const asked = { isRefused: request.isRefused === true };
+  const given =
+    typeof credentials === "function" ? await answerOf("credentials", () => credentials(asked)) : credentials;
+  if (!areCredentials(given)) {
+    const message = "The AWS credentials are invalid. Expected { accessKeyId, secretAccessKey, sessionToken? }.";
+    throw new SendError("authentication", message);
+  }
+  return await signatureOf(request, given, { region, service, at: now() });
+}
+
+/** @param at the time in milliseconds since 1970 */
+async function signatureOf(
   request: RequestToSign,
   { accessKeyId, secretAccessKey, sessionToken }: AwsCredentials,
   { region, service, at }: { readonly region: string; readonly service: string; readonly at: number },

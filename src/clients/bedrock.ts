@@ -1,8 +1,8 @@
 /** Models at Amazon Bedrock. */
 
 import { bedrockChat, bedrockMessages, bedrockResponses, mantleMessages } from "#runtime";
-import type { AwsCredentials } from "../call/aws-signature.ts";
-import { type AwsCredentialsFunction, areCredentials, awsSigner } from "../call/aws-signer.ts";
+import { type AwsCredentials, type AwsCredentialsFunction, areCredentials } from "../call/aws-credentials.ts";
+import { awsSigner } from "../call/aws-signer.ts";
 import { SendError } from "../contract/errors.ts";
 import { environmentValue } from "../platform/environment.ts";
 import { type ClientOptions, chosenApi, givenOptions, type ProviderDefinition } from "./definition.ts";

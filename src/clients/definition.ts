@@ -1,7 +1,7 @@
 /** The parts of a provider client: the definition of the provider, and the options of the caller. */
 
 import type { KeyFunction, SignRequest } from "../call/authorization.ts";
-import type { Observers } from "../call/observed-transport.ts";
+import type { Observers } from "../call/observers.ts";
 import type { SendOptions } from "../contract/options.ts";
 import { allNames } from "../contract/unknown-option.ts";
 import { optionNamesFault } from "../contract/validate.ts";

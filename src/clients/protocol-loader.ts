@@ -3,6 +3,7 @@
 import { Deadlines } from "../call/deadlines.ts";
 import { withFacts } from "../contract/error-copies.ts";
 import { SendError } from "../contract/errors.ts";
+import { loadPart } from "../contract/load-part.ts";
 import type { SendOptions } from "../contract/options.ts";
 import { type CallLimits, timeoutText } from "../contract/timeouts.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
@@ -31,13 +32,23 @@ export class ProtocolLoader {
   /** No request is sent before the protocol is there. */
   readonly #facts: { readonly provider: string; readonly model: string; readonly attempts: readonly [] };
   readonly #load: () => Protocol | Promise<Protocol>;
+  /** Loads the other parts that each call of the client needs. */
+  readonly #others: readonly (() => Promise<unknown>)[];
   #loaded: Protocol | undefined;
   #loading: Promise<SendError | undefined> | undefined;
 
-  constructor({ provider, protocol }: ProviderDefinition, model: string, transport: Transport) {
+  constructor(
+    { provider, protocol }: ProviderDefinition,
+    model: string,
+    transport: Transport,
+    parts: readonly LazyPart<unknown>[],
+  ) {
     this.#facts = { provider, model, attempts: [] };
-    const load = typeof protocol === "function" ? protocol : () => protocol;
-    this.#load = transport.load ? () => loadBoth(load, transport) : load;
+    this.#load = typeof protocol === "function" ? protocol : () => protocol;
+    this.#others = [
+      ...(transport.load ? [async () => transport.load?.()] : []),
+      ...parts.filter((part) => !part.isLoaded).map((part) => () => loadPart(part)),
+    ];
     void this.#begin();
   }
 
@@ -98,6 +109,8 @@ export class ProtocolLoader {
   async #attempt(): Promise<SendError | undefined> {
     try {
       const protocol = this.#load();
+      const others = this.#others.map((load) => load()); // all at the same time
+      if (others.length > 0) await Promise.all([protocol, ...others]);
       this.#loaded = "then" in protocol ? await protocol : protocol; // no promise where none is needed
       return undefined;
     } catch (error) {
@@ -122,9 +135,4 @@ function missingParts(options: Needs): readonly LazyPart<unknown>[] {
     ...(lacksValidation(options) ? [validation] : []),
     ...(lacksRecovery(options) ? [recovery] : []),
   ];
-}
-
-async function loadBoth(load: () => Protocol | Promise<Protocol>, transport: Transport): Promise<Protocol> {
-  const [protocol] = await Promise.all([load(), transport.load?.()]);
-  return protocol;
 }

@@ -1,9 +1,10 @@
 /** A client: a protocol joined with a transport. */
 
 import { defaultTransport } from "#runtime";
-import { type Authority, authorizedCall, withNextKey } from "../call/authorization.ts";
+import { type Authority, authorization } from "../call/authorization.ts";
 import { EventShapes } from "../call/event-shapes.ts";
-import { type Observer, observerOf } from "../call/observed-transport.ts";
+import type { Observer } from "../call/observed-transport.ts";
+import { givenObservers, type ObservedCall, type Observers, observation } from "../call/observers.ts";
 import { Redactions } from "../call/redact.ts";
 import { Reply } from "../call/reply.ts";
 import { RetryBudget } from "../call/retry-budget.ts";
@@ -61,7 +62,8 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   readonly #headers: ClientHeaders;
   readonly #defaults: SendOptions;
   readonly #transport: Transport;
-  readonly #observer: Observer | undefined;
+  readonly #observers: Observers | undefined;
+  #observer: Observer | undefined;
   readonly #retries: RetryPolicy;
   readonly #now = systemClock();
   readonly #budget = new RetryBudget(this.#now);
@@ -110,8 +112,9 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
       nonStreamed: this.#limitsOf("nonStreamed", defaults.timeouts),
     };
     this.#transport = fetch ? fetchTransport(fetch) : defaultTransport(address.network);
-    this.#protocol = new ProtocolLoader(definition, model, this.#transport);
-    this.#observer = observerOf({ onRequest, onResponse });
+    this.#observers = givenObservers({ onRequest, onResponse });
+    const parts = [...(this.#observers ? [observation] : []), ...(this.#authority ? [authorization] : [])];
+    this.#protocol = new ProtocolLoader(definition, model, this.#transport, parts);
   }
 
   async sendMessage<Output = unknown, Tools extends readonly Tool[] | undefined = undefined>(
@@ -292,13 +295,12 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     const headers = this.#headers.of(key, asked.headers, options);
     const request = callRequestOf(asked, headers);
     const redact = this.#redactions.of(headers, options.providerOptions);
-    const observer = this.#observer;
-    const transport = observer ? observer.transport(this.#transport, { provider, model, redact }) : this.#transport;
+    const transport = this.#observed({ provider, model, redact });
     const authority = this.#authority;
     const authorized =
       authority === undefined || (key !== undefined && this.#headers.readsKey)
         ? undefined
-        : authorizedCall(authority, transport, redact);
+        : authorization.loaded.authorizedCall(authority, transport, redact);
     const limits = this.#limitsFor(given, stream);
     const checks = given.timeouts ? { ...options, timeouts: limits } : options;
     const reply = new Reply({
@@ -306,7 +308,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
       model,
       writer: account === undefined ? { origin } : { origin, account },
       continuesExactly: asked.continuesExactly === true,
-      request: authorized ? withNextKey(request, authorized) : request,
+      request: authorized ? authorization.loaded.withNextKey(request, authorized) : request,
       background: stream && options.recover === "resume" ? backgroundOf(protocol, headers, this.#endpoint) : undefined,
       protocol,
       transport: authorized ? authorized.transport : transport,
@@ -324,6 +326,13 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
       random: Math.random,
     });
     return validates ? validatingSource(reply, checks) : reply;
+  }
+
+  /** Returns the way of a call, which the caller's functions see if there are any. */
+  #observed(call: ObservedCall): Transport {
+    if (!this.#observers) return this.#transport;
+    this.#observer ??= new observation.loaded.Observer(this.#observers);
+    return this.#observer.transport(this.#transport, call);
   }
 
   #optionsOf<Output>(given: SendOptions<Output>): SendOptions<Output> {

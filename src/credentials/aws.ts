@@ -1,6 +1,6 @@
 /** AWS credentials as the SDKs find them: variables, a profile, a pod's or a container's role, the machine's role. */
 
-import type { AwsCredentials } from "../call/aws-signature.ts";
+import type { AwsCredentials } from "../call/aws-credentials.ts";
 import { allNames, checkNames } from "../contract/unknown-option.ts";
 import { environmentValue } from "../platform/environment.ts";
 import type { JsonObject } from "../platform/json-object.ts";
