@@ -164,19 +164,24 @@ function copyOf({ templates, inner }: Shape): Container[] {
   const [root] = templates;
   const copies = templates.slice(); // created at its final length: an array that grows reserves room for sixteen more
   // The root, the next few and the rest are copied in separate places: V8 is fast where a place sees few kinds of
-  // objects.
+  // objects. In functions, since a minifier joins branches that do the same.
   copies[0] = { ...root };
   let number = 1;
   for (const place of inner) {
     const template = templates[number];
-    let copy: Container;
-    if (Array.isArray(template)) copy = template.slice() as unknown as Container;
-    else if (number < FEW_CONTAINERS) copy = { ...template };
-    else copy = { ...template };
+    const copy = number < FEW_CONTAINERS ? nearCopy(template) : farCopy(template);
     copies[number++] = copy;
     put(copies, place, copy);
   }
   return copies;
+}
+
+function nearCopy(template: Container | undefined): Container {
+  return Array.isArray(template) ? (template.slice() as unknown as Container) : { ...template };
+}
+
+function farCopy(template: Container | undefined): Container {
+  return Array.isArray(template) ? (template.slice() as unknown as Container) : { ...template };
 }
 
 function put(containers: readonly Container[], place: HolePlace | undefined, value: unknown): void {
