@@ -68,6 +68,8 @@ function isTakenFrom(text: string): boolean {
   }
 }
 
+const newFile = () => readdirSync(folder).find((name) => name.endsWith(".new")) ?? "";
+
 const busy = (message = /./) => ({ kind: "busy", message: expect.stringMatching(message) });
 
 describe("in one process space", () => {
@@ -328,7 +330,7 @@ describe("a holder that was silent, lost the lease, and wakes up", () => {
   });
 
   test.each<[string, () => void, string]>([
-    ["the new file", () => rmSync(join(folder, "s.jsonl.new")), "storage"],
+    ["the new file", () => rmSync(join(folder, newFile())), "storage"],
     ["the folder", () => rmSync(folder, { recursive: true }), "busy"],
   ])("says so when another program takes %s away while it is replaced", async (_what, takeAway, kind) => {
     const store = silentStore();

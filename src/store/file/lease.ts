@@ -37,6 +37,8 @@ interface Sighting {
 
 /** A lease, for its holder. */
 export interface Lease {
+  /** Random: each lease has another. */
+  readonly token: string;
   /** Whether it was taken from a holder that may still run, and may still try to write. */
   readonly isFromSilentHolder: boolean;
   /** @throws {SendError} kind `busy` when another process has taken the lease over */
@@ -77,14 +79,14 @@ export async function takeLease(path: string, what: string, leaseMs: number): Pr
 class FileLease implements Lease {
   readonly #path: string;
   readonly #what: string;
-  readonly #token: string;
+  readonly token: string;
   readonly #stopRenewing: () => void;
   readonly isFromSilentHolder: boolean;
 
   constructor(path: string, what: string, token: string, leaseMs: number, isFromSilentHolder: boolean) {
     this.#path = path;
     this.#what = what;
-    this.#token = token;
+    this.token = token;
     this.isFromSilentHolder = isFromSilentHolder;
     this.#stopRenewing = renewEvery(leaseMs, () => this.#renew());
     ownTokens.add(token);
@@ -100,8 +102,8 @@ class FileLease implements Lease {
 
   release(): void {
     this.#stopRenewing();
-    ownTokens.delete(this.#token);
-    removeOwn(this.#path, this.#token);
+    ownTokens.delete(this.token);
+    removeOwn(this.#path, this.token);
   }
 
   #renew(): void {
@@ -114,7 +116,7 @@ class FileLease implements Lease {
   }
 
   #isOurs(): boolean {
-    return isOwn(this.#path, this.#token);
+    return isOwn(this.#path, this.token);
   }
 }
 

@@ -2,12 +2,12 @@
  * An append-only file of JSON lines. A last line that a crash has torn is ignored; any other damage is an error.
  */
 
-import { type BigIntStats, constants, renameSync } from "node:fs";
+import { type BigIntStats, constants, readdirSync, renameSync, rmSync } from "node:fs";
 import { copyFile, type FileHandle, open, readFile, rm, stat } from "node:fs/promises";
-import { basename, dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { SendError } from "../../contract/errors.ts";
 import type { SessionRecord } from "../../session/record.ts";
-import { codeOf } from "./lease.ts";
+import { codeOf, type Lease } from "./lease.ts";
 
 /** The first line, which identifies the format. */
 const HEADER = { cloudllm: "session", version: 1 };
@@ -95,24 +95,42 @@ function damaged(path: string, what: string, cause?: unknown): SendError {
   return new SendError("storage", message, { cause: new Error(`The file is ${path}.`, { cause }) });
 }
 
-/** Returns the path under which the successor of a file is written. */
-export function successorOf(path: string): string {
-  return `${path}.new`;
+const SUCCESSOR_ENDING = ".new";
+
+/**
+ * Returns the path under which the holder of a lease writes the successor of a file. Each lease has another: a holder
+ * that lost its lease, and does not know it yet, neither removes nor renames the successor that the next holder writes.
+ */
+function successorOf(path: string, { token }: Lease): string {
+  return `${path}.${token}${SUCCESSOR_ENDING}`;
+}
+
+/**
+ * Removes the successors that other holders have left. One that stands still right before its rename then finds nothing
+ * to rename.
+ * @throws {SendError} kind `busy` when the lease is lost
+ */
+export function removeSuccessors(path: string, lease: Lease): void {
+  const folder = dirname(path);
+  const left = readdirSync(folder).filter(
+    (name) => name.startsWith(`${basename(path)}.`) && name.endsWith(SUCCESSOR_ENDING),
+  );
+  // Checked after the look: while the lease holds, no next holder has a successor. Only names that were seen then are
+  // removed.
+  lease.check();
+  for (const name of left) rmSync(join(folder, name), { force: true });
 }
 
 /**
  * Replaces the file by one with these records alone. A crash leaves the one or the other. Resolves when the new file is
- * on the disk. The caller must have the lease, and must have closed the file: Windows cannot rename over an open file.
- * @param check called right before the file is replaced; throws when the lease is lost
- * @throws {SendError} kind `storage` when another program has taken the folder or the new file away
+ * on the disk. The caller must have closed the file: Windows cannot rename over an open file.
+ * @param lease checked right before the file is replaced
+ * @throws {SendError} kind `busy` when the lease is lost; kind `storage` when another program has taken the folder or
+ *   the new file away
  */
-export async function replaceRecords(
-  path: string,
-  records: readonly SessionRecord[],
-  check: () => void,
-): Promise<void> {
-  const next = successorOf(path);
-  await rm(next, { force: true }); // left by a process that ended before the rename
+export async function replaceRecords(path: string, records: readonly SessionRecord[], lease: Lease): Promise<void> {
+  const next = successorOf(path, lease);
+  removeSuccessors(path, lease);
   const handle = await open(next, "wx", 0o600).catch((error: unknown) => {
     throw isMoved(error) ? replaced(path, error) : error;
   });
@@ -123,7 +141,7 @@ export async function replaceRecords(
     } finally {
       await handle.close();
     }
-    check();
+    lease.check();
     renameSync(next, path);
   } catch (error) {
     await rm(next, { force: true });
@@ -153,20 +171,21 @@ export async function identityOf(path: string): Promise<FileIdentity> {
 /**
  * Replaces the file by a copy of it. A process that still has the old file open then writes into a file without a name,
  * and cannot change the session.
- * @param check throws when the lease is lost: the caller itself may have stood still for longer than its lease. Then
- *   another process writes to the file, which must stay. It is called right before the file is replaced. A process that
- *   stands still between the two finds no copy: the next process that took the session over has removed it.
+ * @param lease checked right before the file is replaced: the caller itself may have stood still for longer than its
+ *   lease. Then another process writes to the file, which must stay. A process that stands still between the two finds
+ *   no copy: the next process that took the session over has removed it.
+ * @throws {SendError} kind `busy` when the lease is lost
  */
-export async function detach(path: string, check: () => void): Promise<void> {
-  const next = successorOf(path);
-  check();
-  await rm(next, { force: true });
+export async function detach(path: string, lease: Lease): Promise<void> {
+  const next = successorOf(path, lease);
+  removeSuccessors(path, lease);
   try {
     await copyFile(path, next, constants.COPYFILE_EXCL);
-    check();
+    lease.check();
     renameSync(next, path);
   } catch (error) {
     await rm(next, { force: true });
+    lease.check();
     if (codeOf(error) !== "ENOENT") throw error;
   }
 }

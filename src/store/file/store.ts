@@ -16,8 +16,8 @@ import {
   identityOf,
   LogFile,
   readRecords,
+  removeSuccessors,
   replaceRecords,
-  successorOf,
   syncFolder,
 } from "./log-file.ts";
 
@@ -98,7 +98,7 @@ export class FileStore implements SessionStore {
     await makeFolder(this.#directory);
     const lease = await this.#leaseOf(path, id);
     try {
-      if (lease.isFromSilentHolder) await detach(path, () => lease.check());
+      if (lease.isFromSilentHolder) await detach(path, lease);
       this.#claims.set(id, { lease, identity: await identityOf(path) });
     } catch (error) {
       lease.release();
@@ -141,7 +141,7 @@ export class FileStore implements SessionStore {
     await file?.close();
     await forgetTitle(titlePathOf(path));
     try {
-      await replaceRecords(path, records, () => claim.lease.check());
+      await replaceRecords(path, records, claim.lease);
     } catch (error) {
       claim.lease.check(); // its new holder may have taken the file away
       throw error;
@@ -157,7 +157,7 @@ export class FileStore implements SessionStore {
     const lease = await this.#leaseOf(path, id);
     try {
       await forgetTitle(titlePathOf(path));
-      await rm(successorOf(path), { force: true });
+      removeSuccessors(path, lease);
       await rm(path, { force: true });
       await syncFolder(this.#directory);
     } finally {
