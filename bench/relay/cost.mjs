@@ -10,16 +10,24 @@ const PLAN_NAMES = ["short", "alone", "packed"];
 
 /**
  * V8 compiles hot code for the last time after about a thousand requests, or some ten thousand chunks. A server in production has
- * done that, so each site is asked so often first: `requests` one after the other, and `rounds` of each plan by `crowd` at once.
+ * done that, so each site is asked so often first: `turns` one after the other, and `rounds` of each plan by `crowd` at once.
  */
-const WARM_UP = { requests: 1_000, crowd: 24, rounds: { alone: 6, packed: 1 } };
+const WARM_UP = { turns: 100, crowd: 24, rounds: { alone: 6, packed: 1 } };
 
 /**
- * Measures all sites at once: each of them is asked in turn, request by request, so that all meet the same weather.
+ * Requests of one turn of a site, one after the other. Before the first one the site has waited for all others, and the
+ * caches of the processor hold theirs; the last ones find a server at work.
+ */
+const TURN = { requests: 10, last: 5 };
+
+/**
+ * Measures all sites at once: each of them is asked in turn, so that all meet the same weather.
  * Resolves with values of each site by `SITES[].key`; `error` where a site has failed.
  */
-export async function cost(sites, origin, place, { requests, rounds }) {
-  const results = Object.fromEntries(sites.map(({ key }) => [key, { firstTokenMs: [], aloneUs: [], packedUs: [] }]));
+export async function cost(sites, origin, place, { turns, rounds }) {
+  const results = Object.fromEntries(
+    sites.map(({ key }) => [key, { afterPauseMs: [], atWorkMs: [], aloneUs: [], packedUs: [] }]),
+  );
   const started = [];
   for (const site of sites) {
     const processes = {};
@@ -44,10 +52,13 @@ export async function cost(sites, origin, place, { requests, rounds }) {
   };
   try {
     for (const plan of PLAN_NAMES) await each((site) => check(site, plan));
-    for (let n = -WARM_UP.requests; n < requests; n++) {
-      await each(async (site, { firstTokenMs }) => {
-        const ms = await firstToken(site);
-        if (n >= 0) firstTokenMs.push(ms);
+    for (let n = -WARM_UP.turns; n < turns; n++) {
+      await each(async (site, { afterPauseMs, atWorkMs }) => {
+        const waits = [];
+        while (waits.length < TURN.requests) waits.push(await firstToken(site));
+        if (n < 0) return;
+        afterPauseMs.push(waits[0]);
+        atWorkMs.push(median(waits.slice(-TURN.last)));
       });
     }
     for (const plan of ["alone", "packed"]) await each((site) => warmUp(site, plan));
@@ -106,25 +117,28 @@ async function cpuOf({ processes }, plan, times) {
 
 /** The legend of the table. */
 const LEGEND =
-  "First token: from the request to the first text at the viewer; of the client alone, from the call to the first chunk. The handlers by hand check nothing " +
-  "in the request, keep nothing and write each chunk as an event: what a server on Node adds at least.";
+  "First token: from the request to the first text at the viewer; of the client alone, from the call to the first chunk. In brackets: more than the client's " +
+  "own. At work: after five requests in a row; after a pause: the first one after the turns of all others. The handlers by hand check nothing in the " +
+  "request, keep nothing and write each chunk as an event. One write to the socket for each chunk is the least that a server on Node adds.";
 
 /** The table of the results. */
 export function costTable(results, versions) {
   const alone = results[ALONE];
   const rows = SITES.filter(({ key }) => results[key]).map(({ key, label, log }) => {
-    const { firstTokenMs, aloneUs, packedUs, error } = results[key];
+    const { aloneUs, packedUs, error } = results[key];
     if (error) return `| ${label} | ${log} | failed: ${error} |  |  |  |`;
-    const added = firstTokenMs.map((ms, index) => ms - alone.firstTokenMs[index]);
+    const first = (name) => {
+      const added = results[key][name].map((ms, index) => ms - alone[name][index]);
+      return `${median(results[key][name]).toFixed(2)} ms${key === ALONE ? "" : ` (+ ${median(added).toFixed(2)})`}`;
+    };
     const ratio = (values, base) => `${median(values).toFixed(1)} µs (${(median(values) / median(base)).toFixed(2)} ×)`;
     return (
-      `| ${label} ${versions[key] ?? ""} | ${log.split("-")[0] || "–"} | ${median(firstTokenMs).toFixed(2)} ms | ` +
-      `${key === ALONE ? "–" : `${median(added).toFixed(2)} ms`} | ${ratio(aloneUs, alone.aloneUs)} | ` +
-      `${ratio(packedUs, alone.packedUs)} |`
+      `| ${label} ${versions[key] ?? ""} | ${log.split("-")[0] || "–"} | ${first("atWorkMs")} | ${first("afterPauseMs")} | ` +
+      `${ratio(aloneUs, alone.aloneUs)} | ${ratio(packedUs, alone.packedUs)} |`
     );
   });
   return [
-    "|  | log | first token | more than the client's own | CPU a chunk, 1 a packet | CPU a chunk, 64 a packet |",
+    "|  | log | first token, at work | first token, after a pause | CPU a chunk, 1 a packet | CPU a chunk, 64 a packet |",
     "|---|---|--:|--:|--:|--:|",
     ...rows,
     "",

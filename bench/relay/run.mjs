@@ -21,7 +21,7 @@ import { cost, costTable } from "./cost.mjs";
 import { startRedis } from "./processes.mjs";
 import { ALONE, SITES } from "./sites.mjs";
 
-const ROUNDS = { full: { requests: 300, rounds: 5 }, quick: { requests: 100, rounds: 3 } };
+const ROUNDS = { full: { turns: 60, rounds: 5 }, quick: { turns: 30, rounds: 3 } };
 
 const { values: options } = parseArgs({
   options: {

@@ -11,6 +11,7 @@
 /** In the order of the tables. `packages`: the first gives the version. `canAttach`: takes part in the measure with viewers. */
 export const SITES = [
   { name: "client", label: "cloudllm's client alone, no relay", log: "", packages: ["cloudllm"] },
+  { name: "socket-write", label: "the client, each chunk one write to the socket", log: "", packages: ["cloudllm"] },
   { name: "by-hand-node", label: "the client by hand in `node:http`", log: "", packages: ["cloudllm"] },
   { name: "by-hand", label: "the client by hand in a web handler", log: "", packages: ["cloudllm"] },
   { name: "cloudllm", label: "cloudllm", log: "off", packages: ["cloudllm"], canAttach: true },
