@@ -107,6 +107,28 @@ describe("a reply", () => {
     expect(calls[0]).toMatchObject({ name: "look", arguments: { at: "Oslo", big: 1 } });
   });
 
+  test("has the pictures that the model made, streamed or not, and the next turn shows them to it", async () => {
+    const picture = "iVBORw0KGgoAAAANSUhEUg==";
+    const photo = "/9j/4AAQSkZJRg==";
+    const end = { ...HEAD, message: { role: "assistant", content: "" }, done: true, done_reason: "stop" };
+    const body = lines(piece({ images: [picture] }), piece({ images: [null, "", photo] }), end);
+    const whole = lines({ ...end, message: { role: "assistant", content: "", images: [picture, photo] } });
+    const { server, client } = await stage([{ body }, { body: whole }, { text: "ok" }]);
+    const stream = await client.sendMessageStream(HI);
+    const indexes: number[] = [];
+    for await (const chunk of stream) if (chunk.type === "media") indexes.push(chunk.index);
+    expect(indexes).toEqual([0, 1]);
+    const media = [
+      { mediaType: "image/png", data: picture },
+      { mediaType: "image/jpeg", data: photo },
+    ];
+    const reply = await stream.finalMessage();
+    expect(reply.media).toEqual(media);
+    expect((await client.sendMessage(HI)).media).toEqual(media);
+    await client.sendMessage([...HI, reply, { role: "user", content: "again" }]);
+    expect(messagesOf(server, 2).at(-1)).toMatchObject({ role: "user", images: [picture, photo] });
+  });
+
   test("keeps the ids that newer servers give", async () => {
     const call = { id: "call_abc", function: { index: 0, name: "look", arguments: { n: 1 } } };
     const message = await streamed({ body: lines(piece({ tool_calls: [call] }), LAST) });

@@ -16,6 +16,7 @@ import { callDelta } from "../common/call-delta.ts";
 import { isErrorEvent, isForeignError } from "../common/error-kinds.ts";
 import { brokenOffError, finishReasonOf } from "../common/finish-reasons.ts";
 import { addLogprobs } from "../common/logprobs.ts";
+import { mediaChunk, mediaFrom } from "../common/media-decoding.ts";
 import { isBare, toolCallOf } from "../common/tool-call-arguments.ts";
 import { uniqueCallId } from "../common/tool-call-ids.ts";
 import { malformedCallError } from "../common/tool-call-tracker.ts";
@@ -43,6 +44,7 @@ export class OllamaDecoder implements Decoder {
   #thinking: TextBuffer | undefined;
   #calls: ToolCall[] | undefined;
   readonly #takenIds = new Set<string>();
+  #pictures = 0;
 
   constructor(facts: ReplyFacts) {
     this.#facts = facts;
@@ -69,7 +71,7 @@ export class OllamaDecoder implements Decoder {
     throw new SendError("truncated", "The reply ended before its last line (`done: true`), so it is incomplete.");
   }
 
-  #readMessage({ thinking, content, tool_calls }: WireMessage, chunks: MessageChunk[]): void {
+  #readMessage({ thinking, content, images, tool_calls }: WireMessage, chunks: MessageChunk[]): void {
     const reasoning = textIn(thinking);
     if (reasoning !== "") {
       this.#thinking ??= new TextBuffer();
@@ -78,10 +80,18 @@ export class OllamaDecoder implements Decoder {
     }
     const text = textIn(content);
     if (text !== "") chunks.push({ type: "text", content: text, isFinal: false });
+    if (images) this.#readImages(images, chunks);
     if (!tool_calls) return;
     for (const item of listIn(tool_calls)) {
       const call = objectIn(item);
       if (call) this.#readCall(call, chunks);
+    }
+  }
+
+  #readImages(images: unknown, chunks: MessageChunk[]): void {
+    for (const image of listIn(images as readonly unknown[])) {
+      const data = textIn(image);
+      if (data !== "") chunks.push(mediaChunk(this.#pictures++, mediaFrom(data, undefined, "image/png")));
     }
   }
 

@@ -20,6 +20,8 @@ export interface WireResponse extends WireMetrics {
 export interface WireMessage {
   readonly content?: Nullable<string>;
   readonly thinking?: Nullable<string>;
+  /** Pictures that the model made, in base64. */
+  readonly images?: unknown;
   readonly tool_calls?: Nullable<readonly Nullable<WireToolCall>[]>;
 }
 
