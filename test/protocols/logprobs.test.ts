@@ -160,6 +160,8 @@ describe("several answers", () => {
     ["n", chat, { n: 2 }],
     ["n", chat, { n: "3" }],
     ["candidateCount", google, { generationConfig: { candidateCount: 4 } }],
+    ["candidate_count", google, { generationConfig: { candidate_count: 2 } }],
+    ["candidate_count", google, { generation_config: { candidate_count: 3 } }],
   ])("are refused by name before anything is sent: %s", async (name, client, providerOptions) => {
     const refused = { kind: "unsupported", message: expect.stringContaining(`several answers (\`${name}`) };
     await expect(client.sendMessage(ASK, { providerOptions })).rejects.toMatchObject(refused);
@@ -169,6 +171,7 @@ describe("several answers", () => {
   test.each([
     [chat, { n: 2, seed: 1 }],
     [google, { generationConfig: { candidateCount: 2, seed: 1 } }],
+    [google, { generation_config: { candidate_count: 2, seed: 1 } }],
   ])("are left out where such options are ignored", async (client, providerOptions) => {
     const kind = (
       await client.sendMessage(ASK, { providerOptions, unsupported: "ignore", retries: 0 }).catch((error) => error)

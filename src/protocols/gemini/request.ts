@@ -51,11 +51,18 @@ export function buildGeminiRequest(
     },
     options.providerOptions,
   );
-  const config = withOneAnswer(objectOr(body.generationConfig), "candidateCount", context);
   return {
     url: `${endpoint.baseUrl}/v1beta/${modelPath(endpoint.model)}:${stream ? "streamGenerateContent?alt=sse" : "generateContent"}`,
-    body: body.generationConfig === undefined ? body : { ...body, generationConfig: config },
+    body: withOneCandidate(body, context),
   };
+}
+
+/** The API takes each name in two spellings. */
+function withOneCandidate(body: JsonObject, context: GeminiContext): JsonObject {
+  const name = body.generation_config === undefined ? "generationConfig" : "generation_config";
+  if (body[name] === undefined) return body;
+  const config = withOneAnswer(objectOr(body[name]), "candidateCount", context);
+  return { ...body, [name]: withOneAnswer(config, "candidate_count", context) };
 }
 
 function objectOr(value: unknown): JsonObject {
