@@ -14,6 +14,9 @@ import type { EventShapes } from "./event-shapes.ts";
 /** Maximum length of the quotation from a body that is neither events nor a document. */
 const MAX_QUOTE_LENGTH = 200;
 
+/** Events without content, which some proxies write in words, by their names or by these words themselves. */
+const PULSE = /^\[?(ping|pong|heart_?-?beat|keep_?-?alive|end|done|close|complete)\]?$/i;
+
 const FIELDS = ["data:", "event:", "id:", "retry:", ":"];
 
 /** The form of the body, as its text shows it. The content type is not used. */
@@ -92,24 +95,14 @@ export class Body {
 
   /** Ends the body. Throws `truncated` when the reply is not complete. */
   end(): void {
-    const { protocol, facts, sink, decode } = this.#target;
+    const { facts, decode } = this.#target;
     const form = this.#form;
     switch (form.kind) {
       case "unknown":
         throw new SendError("truncated", `${facts.provider} answered with an empty body.`);
-      case "document": {
-        const text = decode(form.pieces.join(""));
-        const document = this.#parseEnd(() => parseExact(text));
-        checkDepth(document);
-        if (this.#target.raw) facts.raw = document;
-        // Google's servers put their errors into an array of one, also in other protocols.
-        protocol.decodeComplete(
-          Array.isArray(document) && document.length === 1 ? document[0] : document,
-          facts,
-          sink.chunks,
-        );
+      case "document":
+        this.#readDocument(form.pieces.join(""));
         break;
-      }
       case "events": {
         const last = form.parser.end();
         // Proxies lose the last blank line; an event that still parses is complete.
@@ -166,6 +159,7 @@ export class Body {
       }
       // The name of the event says how to read its text.
       if (type === "error" && !text.startsWith("[")) throw protocol.readError(facts.provider, 0, decode(text));
+      if (PULSE.test(text) || (PULSE.test(type) && !text.startsWith("["))) return false;
     }
     let event: unknown;
     try {
@@ -225,6 +219,25 @@ export class Body {
     } finally {
       for (const chunk of chunks.slice(from)) Object.assign(chunk, { raw: this.#lastEvent });
     }
+  }
+
+  /** Reads a body that begins like a document. Some servers send their events so: one a line, or all in an array. */
+  #readDocument(text: string): void {
+    const { protocol, facts, sink, decode, raw } = this.#target;
+    const lines = text.split(/[\r\n]+/);
+    if (lines.length > 1 && !isJson(decode(text)) && isJson(decode(lines[0] ?? ""))) {
+      this.#parseEnd(() => lines.some((line) => this.#event(line.replace(/^data: ?/, ""), "")));
+    } else {
+      const document = this.#parseEnd(() => parseExact(decode(text)));
+      checkDepth(document);
+      if (raw) facts.raw = document;
+      const isList = Array.isArray(document) && document.length > 1;
+      // Google's servers put their errors into an array of one, also in other protocols.
+      const one: unknown = Array.isArray(document) && document.length === 1 ? document[0] : document;
+      if (!isList) return protocol.decodeComplete(one, facts, sink.chunks);
+      this.isComplete = this.#push(document, "");
+    }
+    if (!this.isComplete) this.#end(false);
   }
 
   /** Parses the end of the body. Text that does not parse there was cut. */

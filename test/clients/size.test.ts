@@ -8,14 +8,14 @@ import { bundledSize } from "../support/bundled-size.ts";
 const BUILT = fileURLToPath(new URL("../../dist/index.js", import.meta.url));
 
 /**
- * In kB: all in one file, and the files before the first call where the bundler splits. Measured: 80.9 and 57.2, 74.3
- * and 58.3, 79.7 and 55.9, 79.0 and 55.0.
+ * In kB: all in one file, and the files before the first call where the bundler splits. Measured: 81.4 and 57.8, 74.7
+ * and 58.8, 80.2 and 56.3, 79.6 and 55.6.
  */
 const LIMITS = [
-  ["OpenAIClient", 80.95, 57.7],
-  ["CompatibleClient", 74.35, 58.7],
-  ["ClaudeClient", 79.8, 56.3],
-  ["GeminiClient", 79.1, 55.5],
+  ["OpenAIClient", 81.42, 57.81],
+  ["CompatibleClient", 74.76, 58.81],
+  ["ClaudeClient", 80.25, 56.37],
+  ["GeminiClient", 79.66, 55.65],
 ] as const;
 
 describe.skipIf(!existsSync(BUILT))("a page with one client has a limit:", () => {

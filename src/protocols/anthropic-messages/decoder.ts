@@ -10,8 +10,8 @@ import { ModelJson } from "../../platform/model-json.ts";
 import { TextBuffer } from "../../platform/text-buffer.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
 import { callDelta } from "../common/call-delta.ts";
-import { errorOf, isErrorEvent, isForeignError, saysError } from "../common/error-kinds.ts";
-import { brokenOffError, finishReasonOf, laterReason } from "../common/finish-reasons.ts";
+import { errorOf, isErrorEvent, isForeignError, noReplyError, saysError } from "../common/error-kinds.ts";
+import { brokenOffError, finishReasonOf, laterReason, reasonIn } from "../common/finish-reasons.ts";
 import { JsonProgress } from "../common/json-progress.ts";
 import { mediaChunk, mediaIn } from "../common/media-decoding.ts";
 import type { ThinkingPlace } from "../common/thinking-place.ts";
@@ -77,7 +77,8 @@ export class AnthropicDecoder implements Decoder {
     const wire = event as WireEvent;
     if (saysError(wire.error)) throw errorOf(this.#facts.provider, 0, event);
     // Some proxies leave the type to the name of the event.
-    switch (wire.type ?? type) {
+    const what = wire.type ?? type;
+    switch (what) {
       case "message_start": {
         const message = objectIn(wire.message) ?? {};
         if (saysError(message.error)) throw errorOf(this.#facts.provider, 0, message);
@@ -95,11 +96,10 @@ export class AnthropicDecoder implements Decoder {
         this.#end(indexIn(wire.index) ?? this.#latest, chunks);
         break;
       case "message_delta":
-        if (wire.delta?.stop_reason)
-          this.#facts.rawFinishReason = laterReason(this.#facts.rawFinishReason, textIn(wire.delta.stop_reason));
-        this.#readUsage(wire.usage);
-        break;
       case "message_stop":
+        this.#readReason(wire.delta?.stop_reason ?? wire.stop_reason);
+        this.#readUsage(wire.usage);
+        if (what === "message_delta") break;
         this.#close(chunks);
         return true;
       default:
@@ -117,14 +117,13 @@ export class AnthropicDecoder implements Decoder {
     const message = (typeof body === "object" && body !== null ? body : {}) as WireMessage;
     if (message.type === "error" || saysError(message.error)) throw errorOf(this.#facts.provider, 0, body);
     if (!message.content && isForeignError(message)) throw errorOf(this.#facts.provider, 0, body);
-    if (!Array.isArray(message.content)) throw new SendError("protocol", "The response has no content blocks.");
+    if (!Array.isArray(message.content)) throw noReplyError(this.#facts.provider, body, "content blocks");
     const { content, stop_reason: reason } = message;
     // Only the finish reason shows that the last call is cut: its input is an object in any case.
     const last = content.at(-1);
     const isCut = last?.type === "tool_use" && meaningOf(FINISH_REASONS, textIn(reason)) === "length";
     this.#readMessage(isCut ? { ...message, content: content.slice(0, -1) } : message, chunks);
     if (isCut) this.#begin(-1, last, chunks);
-    if (reason) this.#facts.rawFinishReason = textIn(reason);
     this.#close(chunks);
   }
 
@@ -138,6 +137,7 @@ export class AnthropicDecoder implements Decoder {
     if (id) this.#facts.id = id;
     if (model) this.#facts.model = model;
     this.#readUsage(usage);
+    this.#readReason(named.stop_reason);
     // Non-streamed replies have their blocks here, and so have calls made by code that runs at the provider.
     for (const block of listIn(content)) {
       const begun = objectIn(block);
@@ -145,6 +145,11 @@ export class AnthropicDecoder implements Decoder {
       this.#begin(-1, begun, chunks);
       this.#end(-1, chunks);
     }
+  }
+
+  #readReason(value: unknown): void {
+    const reason = reasonIn(value);
+    if (reason !== undefined) this.#facts.rawFinishReason = laterReason(this.#facts.rawFinishReason, reason);
   }
 
   #readUsage(usage: unknown): void {

@@ -12,6 +12,7 @@ export interface WireEvent {
   readonly message?: Nullable<WireMessage>;
   readonly content_block?: Nullable<WireBlock>;
   readonly delta?: Nullable<WireDelta>;
+  readonly stop_reason?: unknown;
   readonly usage?: unknown;
   readonly error?: unknown;
 }

@@ -9,8 +9,8 @@ import { SendError } from "../../contract/errors.ts";
 import { exactJson } from "../../platform/exact-json.ts";
 import { TextBuffer } from "../../platform/text-buffer.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
-import { errorOf, isErrorEvent, isForeignError, saysError } from "../common/error-kinds.ts";
-import { brokenOffError, finishReasonOf, laterReason, routedReason } from "../common/finish-reasons.ts";
+import { errorOf, isErrorEvent, isForeignError, noReplyError, saysError } from "../common/error-kinds.ts";
+import { brokenOffError, finishReasonOf, laterReason, reasonIn, routedReason } from "../common/finish-reasons.ts";
 import { addLogprobs } from "../common/logprobs.ts";
 import { mediaIn } from "../common/media-decoding.ts";
 import { isOneText, isRestored, lostTextError } from "../common/text-comparison.ts";
@@ -106,15 +106,15 @@ export class ChatDecoder implements Decoder {
   end(sentinel: boolean, chunks: MessageChunk[]): void {
     const { rawFinishReason, usage } = this.#facts;
     // One vendor never sends a finish reason. Its usage and `[DONE]` together end the reply.
-    if (rawFinishReason === undefined && !(sentinel && usage)) {
+    if (rawFinishReason === undefined && !(sentinel && usage && this.#anyChoice)) {
       throw new SendError("truncated", "The reply ended before its finish reason, so it is incomplete.");
     }
     this.#close(chunks);
   }
 
   /** Ends a non-streamed reply, which is complete by itself. */
-  endComplete(chunks: MessageChunk[]): void {
-    if (!this.#anyChoice) throw new SendError("protocol", "The response has no choices.");
+  endComplete(body: unknown, chunks: MessageChunk[]): void {
+    if (!this.#anyChoice) throw noReplyError(this.#facts.provider, body, "choices");
     this.#close(chunks);
   }
 
@@ -159,10 +159,9 @@ export class ChatDecoder implements Decoder {
     if (message && (choice.finish_reason || !delta || Object.keys(delta).length === 0))
       this.#readMessage(message, chunks);
     // The form of text completions.
-    if (choice.text && !delta && !message) this.#addText(textIn(choice.text), chunks);
-    // Some servers send `""` or the word `null` on every chunk.
-    const reason = choice.finish_reason && textIn(choice.finish_reason);
-    if (reason && reason !== "null") {
+    if (choice.text && !delta?.content && !message) this.#addText(textIn(choice.text), chunks);
+    const reason = reasonIn(choice.finish_reason);
+    if (reason !== undefined) {
       const word = routedReason(reason, choice.native_finish_reason);
       this.#facts.rawFinishReason = laterReason(this.#facts.rawFinishReason, word);
     }
@@ -199,9 +198,8 @@ export class ChatDecoder implements Decoder {
       chunks,
     );
     this.#messagesLength += this.#text.length - emitted.length;
-    if (this.#calls) return;
     this.#readToolCalls(tool_calls, chunks, true);
-    this.#readOnlyCall(function_call, chunks);
+    if (!this.#calls) this.#readOnlyCall(function_call, chunks);
   }
 
   #readDelta(delta: WireDelta, chunks: MessageChunk[]): void {

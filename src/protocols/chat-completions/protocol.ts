@@ -18,7 +18,7 @@ export function chatCompletions(dialect: ChatDialect): Protocol {
     decodeComplete(body, facts, chunks) {
       const decoder = new ChatDecoder(facts, dialect);
       decoder.push(answerIn(body), "", chunks);
-      decoder.endComplete(chunks);
+      decoder.endComplete(body, chunks);
     },
     readError: errorOf,
   };

@@ -8,12 +8,20 @@ import type { WireUsage } from "./wire.ts";
 export function usageOf(raw: unknown, serviceTier?: string): TokenUsage | undefined {
   if (typeof raw !== "object" || raw === null) return undefined;
   const wire = raw as WireUsage;
-  const counts = countsOf(wire.prompt_tokens, wire.completion_tokens, wire.total_tokens);
+  const counts = countsOf(
+    wire.prompt_tokens ?? wire.input_tokens,
+    wire.completion_tokens ?? wire.output_tokens,
+    wire.total_tokens,
+  );
   if (!counts) return undefined;
   const { input: prompt, output: completion, total } = counts;
   const details = wire.prompt_tokens_details ?? wire.prompt_token_details;
   const cached = countIn(
-    details?.cached_tokens ?? wire.prompt_cache_hit_tokens ?? wire.num_cached_tokens ?? wire.cached_tokens,
+    details?.cached_tokens ??
+      wire.prompt_cache_hit_tokens ??
+      wire.num_cached_tokens ??
+      wire.cached_tokens ??
+      wire.cache_read_input_tokens,
   );
   const written = countIn(details?.cache_write_tokens);
   const reasoning = countIn(wire.completion_tokens_details?.reasoning_tokens ?? wire.reasoning_tokens);

@@ -130,6 +130,10 @@ export interface WireUsage {
   readonly prompt_cache_hit_tokens?: number | null;
   readonly cached_tokens?: number | null;
   readonly num_cached_tokens?: number | null;
+  /** Names of other protocols, which gateways leave in place. */
+  readonly input_tokens?: number | null;
+  readonly output_tokens?: number | null;
+  readonly cache_read_input_tokens?: number | null;
   /** Azure's DeepSeek. */
   readonly reasoning_tokens?: number | null;
 }

@@ -38,7 +38,7 @@ const kindsByCode = (): Kinds => [
     /overloaded|capacity_exceeded|compaction_unavailable|UNAVAILABLE|insufficient_system_resource|slow_down/i,
     "overloaded",
   ],
-  [/invalid_api_key|API_KEY_INVALID|authentication|UNAUTHENTICATED/i, "authentication"],
+  [/invalid_?api_?key|API_KEY_INVALID|authentication|UNAUTHENTICATED/i, "authentication"],
   [/permission|billing|organization_on_hold|linked_organization_|PERMISSION_DENIED|FAILED_PRECONDITION/i, "permission"],
   [/model_not_found|not_found/i, "notFound"],
 ];
@@ -169,6 +169,12 @@ export function isForeignError(answer: object): boolean {
   if (base_resp) return !isFine(base_resp.status_code);
   if (typeof messageIn(rest) !== "string") return false;
   return success === false || WRONG.test(wordsOf(status)) || !isFine(codeIn(rest));
+}
+
+/** Returns the error of a complete answer that is not a reply of the protocol. A message in it says why. */
+export function noReplyError(provider: string, body: unknown, lacking: string): SendError {
+  if (isObject(body) && typeof messageIn(body) === "string") return errorOf(provider, 0, body);
+  return new SendError("protocol", `The response has no ${lacking}: ${String(JSON.stringify(body)).slice(0, 200)}`);
 }
 
 const isFine = (code: unknown): boolean => FINE.test(String(code ?? "").toLowerCase());

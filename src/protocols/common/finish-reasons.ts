@@ -3,6 +3,7 @@
 import type { SendErrorKind } from "../../contract/error-kind.ts";
 import { SendError } from "../../contract/errors.ts";
 import type { FinishReason } from "../../contract/finish-reason.ts";
+import { textIn } from "./wire-values.ts";
 
 /** Words in lower case. The words of a protocol itself are in its decoder. */
 const MEANINGS: Readonly<Record<string, FinishReason>> = {
@@ -65,6 +66,15 @@ const broken = (): readonly (readonly [RegExp, SendErrorKind])[] => [
 /** Words that blame the model's output. A retry may succeed. */
 const MODELS_FAULT = /malformed|_tool_call|language/i;
 
+/** Words for no reason: some servers send `""` or the word `null` of their language with every event. */
+const NO_REASON = /^(null|none|undefined)?$/i;
+
+/** Returns the reason in an event; `undefined` where there is none yet. */
+export function reasonIn(value: unknown): string | undefined {
+  const word = value ? textIn(value) : "";
+  return NO_REASON.test(word) ? undefined : word;
+}
+
 /** Returns the meaning of a word from any provider; `undefined` for an unknown word. */
 export function finishReasonOf(word = ""): FinishReason | undefined {
   if (Object.hasOwn(MEANINGS, word)) return MEANINGS[word]; // most words are
@@ -72,6 +82,7 @@ export function finishReasonOf(word = ""): FinishReason | undefined {
   const name = word
     .toLowerCase()
     .replaceAll("-", "_")
+    .replace(/^finish_?reason[._]/, "") // a name of an enumeration, as Python and protobuf write it
     .replace(/^content_filter:.*/, "content_filter");
   return Object.hasOwn(MEANINGS, name) ? MEANINGS[name] : undefined;
 }

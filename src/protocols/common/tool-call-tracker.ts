@@ -2,6 +2,7 @@
 
 import type { MessageChunk } from "../../contract/chunk.ts";
 import { SendError } from "../../contract/errors.ts";
+import { exactJson } from "../../platform/exact-json.ts";
 import { ModelJson } from "../../platform/model-json.ts";
 import { callDelta } from "./call-delta.ts";
 import { JsonProgress } from "./json-progress.ts";
@@ -76,10 +77,12 @@ export class ToolCallTracker {
 
   /**
    * Adds a piece, and emits it in a `toolCallDelta` once the call has a name.
-   * @param isComplete whether the piece is a complete call, as in a non-streamed message
+   * @param isComplete whether the piece is a complete call, as in a message. It may repeat one that came in pieces.
    * @returns the id of the call; `""` while it has none
    */
   add(piece: ToolCallPiece, chunks: MessageChunk[], isComplete = false): string {
+    const known = isComplete ? this.#repeatedBy(piece) : undefined;
+    if (known) return this.#restore(known, piece.argumentsDelta, chunks);
     const call = isComplete ? this.#open() : this.#callOf(piece);
     const isAgain = call.id !== "" && call.id === piece.id && isSame(call, piece) && !this.#named.has(call);
     if (piece.index !== undefined) this.#byIndex.set(piece.index, call);
@@ -125,6 +128,25 @@ export class ToolCallTracker {
       const toolCall = toolCallOf(id, name, completeArguments(call, cut && call === this.#calls.at(-1)));
       chunks.push({ type: "toolCall", content: "", toolCall, isFinal: false });
     }
+  }
+
+  /** Returns the call that a complete one repeats: that with its id, or else one that equals it. */
+  #repeatedBy(piece: ToolCallPiece): OpenCall | undefined {
+    const rest = this.#calls.filter((call) => call.name === piece.name && !this.#named.has(call));
+    const byId = piece.id ? rest.find(({ ownId }) => ownId === piece.id) : undefined;
+    return byId ?? rest.find(({ argumentsText }) => isOneValue(argumentsText, piece.argumentsDelta));
+  }
+
+  /** Takes the arguments of a complete call instead of its pieces, and emits what the pieces lack. */
+  #restore(call: OpenCall, complete: string, chunks: MessageChunk[]): string {
+    const { argumentsText: pieces, isText } = call;
+    this.#named.add(call);
+    if (EMPTY.test(complete.trim()) || complete === pieces) return call.id;
+    call.argumentsText = complete;
+    call.progress = undefined;
+    const rest = complete.startsWith(pieces) ? complete.slice(pieces.length) : "";
+    if (rest !== "") chunks.push(callDelta(call, isText ? rest : call.json.add(rest)));
+    return call.id;
   }
 
   /** A known id, else a new one, else the index, else the latest call: in this order. */
@@ -236,6 +258,16 @@ function isMoreOfArguments(call: OpenCall | undefined, { index, name, argumentsD
 /** Returns whether the piece repeats the complete call. */
 function isSame(call: OpenCall, { name, argumentsDelta }: ToolCallPiece): boolean {
   return name === call.name && argumentsDelta === call.argumentsText && argumentsDelta.trim() !== "";
+}
+
+/** Returns whether two texts are the same arguments, which may differ in white space. */
+function isOneValue(one: string, other: string): boolean {
+  if (one === other) return true;
+  try {
+    return exactJson(argumentsIn(one)) === exactJson(argumentsIn(other));
+  } catch {
+    return false;
+  }
 }
 
 function completeArguments({ name, argumentsText: text, isText }: OpenCall, cut: boolean): unknown {

@@ -11,12 +11,13 @@ import { TextBuffer } from "../../platform/text-buffer.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
 import { citationChunk } from "../common/citation-chunk.ts";
 import { isErrorEvent, isForeignError } from "../common/error-kinds.ts";
-import { brokenOffError, finishReasonOf, laterReason } from "../common/finish-reasons.ts";
+import { brokenOffError, finishReasonOf, laterReason, reasonIn } from "../common/finish-reasons.ts";
 import { addGeminiLogprobs } from "../common/logprobs.ts";
 import { laterUsage } from "../common/usage-counts.ts";
 import { firstAnswer, listIn, meaningOf, nameIn, objectIn, textIn } from "../common/wire-values.ts";
 import type { Decoder } from "../protocol.ts";
 import { GeminiCalls } from "./calls.ts";
+import { camelCased, hasOtherNames } from "./camel-case.ts";
 import { groundingCitations } from "./citations.ts";
 import { geminiError } from "./errors.ts";
 import { GeminiMedia } from "./media.ts";
@@ -65,7 +66,9 @@ export class GeminiDecoder implements Decoder {
   }
 
   push(event: object, type: string, chunks: MessageChunk[]): boolean {
-    const wire = event as WireResponse;
+    let wire = event as WireResponse;
+    // Google's own events have one of these.
+    if (!wire.usageMetadata && !wire.modelVersion) wire = camelCased(wire) as WireResponse;
     const usage = geminiUsageOf(wire.usageMetadata);
     if (usage) this.#facts.usage = laterUsage(this.#facts.usage, usage);
     if (isErrorEvent(event, type) || (!wire.candidates && isForeignError(event)))
@@ -117,9 +120,10 @@ export class GeminiDecoder implements Decoder {
     }
     if (candidate.logprobsResult) addGeminiLogprobs(this.#facts, candidate.logprobsResult);
     // A reason in mid-stream does not end it: the last one counts.
-    const { finishReason, finishMessage, groundingMetadata } = candidate;
-    if (finishReason && finishReason !== "FINISH_REASON_UNSPECIFIED")
-      this.#facts.rawFinishReason = laterReason(this.#facts.rawFinishReason, textIn(finishReason));
+    const { finishMessage, groundingMetadata } = candidate;
+    const reason = reasonIn(candidate.finishReason);
+    if (reason !== undefined && reason !== "FINISH_REASON_UNSPECIFIED")
+      this.#facts.rawFinishReason = laterReason(this.#facts.rawFinishReason, reason);
     if (typeof finishMessage === "string") this.#finishMessage = finishMessage;
     if (!groundingMetadata) return;
     for (const query of listIn(groundingMetadata.webSearchQueries)) {
@@ -142,7 +146,8 @@ export class GeminiDecoder implements Decoder {
     else if (part.inlineData || part.fileData) {
       const kept = this.#media.read(part, chunks);
       if (kept) this.#addPart(kept);
-    } else if (hasData(part)) {
+    } else if (hasOtherNames(part)) this.#readPart(camelCased(part) as GeminiPart, chunks);
+    else if (hasData(part)) {
       this.#addPart(part);
       this.#calls.readProviderTool(part, chunks);
     } else this.#readText({ ...part, text: "" }, "", chunks);

@@ -13,9 +13,7 @@ export const gemini: Protocol = {
   createDecoder: (facts) => new GeminiDecoder(facts),
   decodeComplete(body, facts, chunks) {
     const decoder = new GeminiDecoder(facts);
-    // Asked for a stream without events, the server sends one array.
-    const responses: readonly unknown[] = Array.isArray(body) ? body : [body];
-    for (const response of responses) decoder.push(objectIn(response as object) ?? {}, "", chunks);
+    decoder.push(objectIn(body as object) ?? {}, "", chunks);
     decoder.end(false, chunks);
   },
   readError: geminiError,

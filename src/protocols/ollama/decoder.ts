@@ -60,7 +60,8 @@ export class OllamaDecoder implements Decoder {
       this.#facts.model = nameIn(wire.model) ?? this.#facts.model;
     }
     if (wire.logprobs) addLogprobs(this.#facts, wire.logprobs);
-    const message = objectIn(wire.message);
+    // Some proxies answer in the form of `/api/generate`.
+    const message = objectIn(wire.message) ?? (wire.response ? { content: wire.response } : undefined);
     if (message) this.#readMessage(message, chunks);
     if (wire.done !== true) return false;
     this.#close(wire, chunks);
@@ -82,9 +83,10 @@ export class OllamaDecoder implements Decoder {
     if (text !== "") chunks.push({ type: "text", content: text, isFinal: false });
     if (images) this.#readImages(images, chunks);
     if (!tool_calls) return;
+    const earlier = [...(this.#calls ?? [])];
     for (const item of listIn(tool_calls)) {
       const call = objectIn(item);
-      if (call) this.#readCall(call, chunks);
+      if (call && !earlier.some((known) => isAgain(known, call))) this.#readCall(call, chunks);
     }
   }
 
@@ -142,6 +144,12 @@ export class OllamaDecoder implements Decoder {
     const isFull = kept >= contextTokens; // no token of a reply would fit behind a complete prompt of this length
     if (isFull || estimate > CERTAINTY * contextTokens) throw cutPromptError(kept, contextTokens, estimate);
   }
+}
+
+/** Returns whether a later line has a call again: some servers repeat the calls in the last one. */
+function isAgain({ id, name, arguments: args }: ToolCall, { id: own, function: called }: WireToolCall): boolean {
+  if (idIn(own) !== id || called?.name !== name) return false;
+  return exactJson(args) === exactJson(argumentsOf(name, called.arguments));
 }
 
 function argumentsOf(name: string, args: unknown): Record<string, unknown> {

@@ -11,6 +11,7 @@ export interface WireResponse extends WireMetrics {
   /** A time with nanoseconds, of this line. */
   readonly created_at?: Nullable<string>;
   readonly message?: Nullable<WireMessage>;
+  readonly response?: Nullable<string>;
   readonly done?: Nullable<boolean>;
   readonly done_reason?: Nullable<string>;
   readonly logprobs?: unknown;

@@ -8,7 +8,7 @@ import type { MessageChunk } from "../../contract/chunk.ts";
 import { SendError } from "../../contract/errors.ts";
 import type { FinishReason } from "../../contract/finish-reason.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
-import { errorOf, isErrorEvent, isForeignError, saysError } from "../common/error-kinds.ts";
+import { errorOf, isErrorEvent, isForeignError, noReplyError, saysError } from "../common/error-kinds.ts";
 import { brokenOffError, finishReasonOf } from "../common/finish-reasons.ts";
 import { addLogprobs } from "../common/logprobs.ts";
 import { lostTextError } from "../common/text-comparison.ts";
@@ -182,7 +182,7 @@ export class ResponsesDecoder implements Decoder {
     const response = (typeof body === "object" && body !== null ? body : {}) as WireResponse;
     if (!response.output && (saysError(response.error) || isForeignError(response)))
       throw errorOf(this.#facts.provider, 0, body);
-    if (!Array.isArray(response.output)) throw new SendError("protocol", "The response has no output.");
+    if (!Array.isArray(response.output)) throw noReplyError(this.#facts.provider, body, "output");
     this.#close(response, chunks);
   }
 
@@ -270,7 +270,10 @@ export class ResponsesDecoder implements Decoder {
     const facts = this.#facts;
     this.#isOver = true;
     this.#readResponse(response);
-    const { status, error, incomplete_details: details, output } = response;
+    const { error, incomplete_details: details, output } = response;
+    // Gateways that make this reply of another report `completed` next to the reason why it is not.
+    const isCut = response.status === "completed" && isCutWord(details?.reason);
+    const status = isCut ? "incomplete" : response.status;
     this.#readOutput(listIn(output), response.output_text, chunks); // also what came of one that failed
     if (status === "failed" || status === "cancelled" || saysError(error)) {
       throw errorOf(facts.provider, 0, { error: error ?? { message: `The response was ${status}.` } });
@@ -341,6 +344,12 @@ export class ResponsesDecoder implements Decoder {
     if (this.#anyCalls?.anyComplete || anyWaits(this.#items.values())) return "toolCalls";
     return this.#refused ? "refusal" : "stop";
   }
+}
+
+/** Returns whether a word says that a reply is not complete. */
+function isCutWord(word: unknown): boolean {
+  const reason = finishReasonOf(nameIn(word));
+  return reason !== undefined && reason !== "stop" && reason !== "toolCalls";
 }
 
 function countsOf(ids: Iterable<string>): Map<string, number> {

@@ -11,7 +11,11 @@ import type { WireUsage } from "./wire.ts";
 export function responsesUsageOf(raw: unknown, serviceTier?: string, toolUsage?: unknown): TokenUsage | undefined {
   if (typeof raw !== "object" || raw === null) return undefined;
   const wire = raw as WireUsage;
-  const counts = countsOf(wire.input_tokens, wire.output_tokens, wire.total_tokens);
+  const counts = countsOf(
+    wire.input_tokens ?? wire.prompt_tokens,
+    wire.output_tokens ?? wire.completion_tokens,
+    wire.total_tokens,
+  );
   if (!counts) return undefined;
   const { input, output } = counts;
   const cached = countIn(wire.input_tokens_details?.cached_tokens);

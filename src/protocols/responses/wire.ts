@@ -82,4 +82,7 @@ export interface WireUsage {
   readonly output_tokens?: Count;
   readonly output_tokens_details?: { readonly reasoning_tokens?: Count } | null;
   readonly total_tokens?: Count;
+  /** Names of Chat Completions, which gateways leave in place. */
+  readonly prompt_tokens?: Count;
+  readonly completion_tokens?: Count;
 }
