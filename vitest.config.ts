@@ -9,12 +9,15 @@ const path = (relative: string): string => fileURLToPath(new URL(relative, impor
 const LONG = [
   "faults/relay.test.ts",
   "faults/client.test.ts",
+  "otel/faults.test.ts",
   "store/kill.test.ts",
   "store/rivals.test.ts",
   "contract/clients.test.ts",
   "contract/clients-fetch.test.ts",
   "server/turn-processes.test.ts",
   "web/cut.test.ts",
+  "web/breaking.test.ts",
+  "transport/retries.test.ts",
   "web/contract.test.ts",
   "clients/key-spellings.test.ts",
 ];
