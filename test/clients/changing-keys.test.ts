@@ -12,13 +12,15 @@ import {
   SendError,
 } from "cloudllm";
 import { type ServerReply, startProviderServer } from "cloudllm/testing";
-import { describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { HEAD } from "../support/broken-replies.ts";
 import { httpChunk, response } from "../support/raw-server.ts";
 import { useServers } from "../support/servers.ts";
 import { RESPONSES } from "../support/wires.ts";
 
 const serve = useServers();
+beforeAll(() => void vi.spyOn(Math, "random").mockReturnValue(0.01)); // the shortest waits before a retry
+afterAll(() => void vi.restoreAllMocks());
 
 const HI = [{ role: "user", content: "hi" }] as const;
 const SECRET = "token-nobody-may-see";
