@@ -4,6 +4,7 @@
  */
 
 import { sleep } from "../../platform/sleep.ts";
+import { DatabaseFiles } from "./database-files.ts";
 
 /** A value that is bound to a statement. */
 export type SqliteValue = string | number | null;
@@ -54,7 +55,8 @@ export class SqliteDatabase {
   readonly #database: SqliteLike;
   readonly #schema: SqliteSchema;
   readonly #statements = new Map<string, SqliteStatement>();
-  #isMigrated = false;
+  /** Absent until the tables are there. */
+  #files: DatabaseFiles | undefined;
 
   /** @throws {TypeError} when the database is of an unknown kind */
   constructor(database: SqliteLike, schema: SqliteSchema) {
@@ -75,7 +77,8 @@ export class SqliteDatabase {
 
   /**
    * Resolves with the result of `work`, whose changes are all made or none. It may run more than once.
-   * @throws the error of `work`, or that of a database which is busy for 5 seconds
+   * @throws the error of `work`, that of a database which is busy for 5 seconds, or kind `storage` when its file is
+   *   away
    */
   write<Result>(work: () => Result): Promise<Result> {
     return this.#whenFree(() => this.#inTransaction(work));
@@ -135,6 +138,7 @@ export class SqliteDatabase {
   }
 
   #inTransaction<Result>(work: () => Result): Result {
+    this.#files?.check();
     this.#statement("BEGIN IMMEDIATE").run();
     try {
       const result = work();
@@ -155,7 +159,7 @@ export class SqliteDatabase {
   }
 
   #migrate(): void {
-    if (this.#isMigrated) return;
+    if (this.#files) return;
     const { name, versions } = this.#schema;
     // Readers do not wait for the writer. A crash of the process loses nothing; a power cut may lose the last moment.
     this.#database.exec("PRAGMA journal_mode = WAL");
@@ -170,7 +174,7 @@ export class SqliteDatabase {
         this.#database.exec(versionSql(name, index + 1));
       }
     });
-    this.#isMigrated = true;
+    this.#files = new DatabaseFiles(pathOf(this.#database));
   }
 
   #statement(sql: string): SqliteStatement {
@@ -193,6 +197,13 @@ function withNumbers(statement: SqliteStatement & NumberChoice): SqliteStatement
   statement.safeIntegers?.(false);
   statement.setReadBigInts?.(false);
   return statement;
+}
+
+/** Returns the path of the database's file; `""` for one in memory. */
+function pathOf(database: SqliteLike): string {
+  const rows = database.prepare("PRAGMA database_list").all() as readonly { name?: unknown; file?: unknown }[];
+  const file = rows.find(({ name }) => name === "main")?.file;
+  return typeof file === "string" ? file : "";
 }
 
 function isDatabase(value: unknown): value is SqliteLike {

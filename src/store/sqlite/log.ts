@@ -29,7 +29,8 @@ const OWN_NAMES = /* @__PURE__ */ allNames<Omit<SqliteLogOptions, keyof LogOptio
  * `redisLog` is for several machines. Viewers in other processes see an entry within some milliseconds.
  *
  * It makes its tables, whose names begin with `cloudllm_`, and switches the database to `WAL` with
- * `synchronous = NORMAL`. The database is not closed.
+ * `synchronous = NORMAL`. The database is not closed. It refuses writes while its file is deleted, moved or replaced:
+ * running replies go on for their viewers, and cannot be resumed.
  *
  * @throws {TypeError} when the database is of an unknown kind, or an option is unknown or malformed
  *

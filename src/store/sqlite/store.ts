@@ -47,6 +47,9 @@ ALTER TABLE cloudllm_sessions ADD COLUMN title TEXT;`,
  * `busy`. A process that was killed loses its leases after `leaseMs`. The database refuses the writes of a holder that
  * lost its lease: its sends fail with kind `busy`.
  *
+ * SQLite itself does not report that its file was deleted, moved or replaced while it is open. The store does: each
+ * write fails with kind `storage` until the file is back, or the program opens the database again.
+ *
  * @example
  * ```ts
  * import { type ClientWrapper, LLMSession } from "cloudllm";
