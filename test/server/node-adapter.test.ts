@@ -12,6 +12,7 @@ import { type AddressInfo, connect as connectSocket } from "node:net";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { toNode } from "../../src/server/http/node-adapter.ts";
 import { compression, expressOf, frameworksMissing, hono } from "../support/web-frameworks.ts";
+import { relayOf } from "./hardened-relay.ts";
 
 const WORDS = ["one", "two", "three", "four"];
 const STREAM_HEADERS = {
@@ -328,6 +329,19 @@ describe("node:http", () => {
     ],
     ["no host", "GET /a HTTP/1.0\r\n\r\n", "http://localhost/a"],
     ["a complete address", "GET http://good.example/a HTTP/1.1\r\nHost: x\r\n\r\n", "http://good.example/a"],
+    [
+      "a complete address with credentials",
+      "GET http://u:p@good.example/a HTTP/1.1\r\nHost: x\r\n\r\n",
+      "http://good.example/a",
+    ],
+    ["a host of five numbers", "GET /a HTTP/1.1\r\nHost: 1.2.3.4.5\r\n\r\n", "http://localhost/a"],
+    ["a host of a port that there is not", "GET /a HTTP/1.1\r\nHost: good.example:99999\r\n\r\n", "http://localhost/a"],
+    ["a host that is no name", "GET /a HTTP/1.1\r\nHost: xn--a\r\n\r\n", "http://localhost/a"],
+    [
+      "a host with too many numbers of IPv6",
+      "GET /a HTTP/1.1\r\nHost: [1:2:3:4:5:6:7:8:9]\r\n\r\n",
+      "http://localhost/a",
+    ],
     ["OPTIONS *", "OPTIONS * HTTP/1.1\r\nHost: good.example\r\n\r\n", "http://localhost/"],
     ["dots", "GET /a/../../b HTTP/1.1\r\nHost: good.example\r\n\r\n", "http://good.example/b"],
   ])("%s", async (_name, head, url) => {
@@ -335,9 +349,23 @@ describe("node:http", () => {
     expect(await rawAnswer(origin, head)).toMatch(new RegExp(`\\r\\n${url.replace(/[.?]/g, "\\$&")}(\\r\\n|$)`));
   });
 
-  test("a method that no Request may have is refused", async () => {
-    const origin = await listen(toNode(async () => new Response("reached")));
-    expect(await rawAnswer(origin, "TRACE / HTTP/1.1\r\nHost: a\r\n\r\n")).toMatch(/^HTTP\/1\.1 400 /);
+  test("a method that no Request may have is refused with a kind and a sentence", async () => {
+    for (const handle of [async () => new Response("reached"), relayOf().relay.handle]) {
+      const origin = await listen(toNode(handle));
+      expect(await rawAnswer(origin, "TRACE / HTTP/1.1\r\nHost: a\r\n\r\n")).toMatch(
+        /^HTTP\/1\.1 400 .*"kind":"invalidRequest","message":"The method of the request is not allowed\."/s,
+      );
+    }
+  });
+
+  test.each([
+    ["/chat/a", "1.2.3.4.5"],
+    ["/chat/a", "good.example:99999"],
+    ["http://u:p@good.example/chat/a", "x"],
+  ])("a relay answers %s of a host that is none with a sentence: %s", async (address, host) => {
+    const origin = await listen(toNode(relayOf().relay.handle));
+    const answer = await rawAnswer(origin, `GET ${address} HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+    expect(answer).toMatch(/^HTTP\/1\.1 401 .*"message":"Sign in first\."/s);
   });
 });
 

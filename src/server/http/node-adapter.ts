@@ -13,6 +13,11 @@ import { type Listener, NodeAsked, type NodeRequest } from "./node-request.ts";
 /** Time to read a refusal, for a client that still sends, in milliseconds. */
 const REFUSED_MS = 1_000;
 
+/** The refusal of a request that no handler of web standards can be given. */
+const IMPOSSIBLE = JSON.stringify({
+  error: { kind: "invalidRequest", message: "The method of the request is not allowed.", retryable: false },
+});
+
 /** A response of `node:http` or of the compatible API of `node:http2`. */
 export interface NodeResponse extends ChunkedResponse {
   statusCode: number;
@@ -74,7 +79,8 @@ async function answer(
   response.on("error", () => undefined); // `close` follows; without a listener, the process would end
   response.on("finish", () => dropRest(request));
   if (!asked) {
-    respond(response, 400);
+    response.setHeader("content-type", "application/json; charset=utf-8");
+    respond(response, 400, IMPOSSIBLE);
     return;
   }
   const answer = await answering(asked);
@@ -94,7 +100,7 @@ async function answer(
   } else show(body, response);
 }
 
-/** Returns `undefined` for a head that no `Request` can have. */
+/** Returns `undefined` for a method that no `Request` can have. */
 function askedOf(request: NodeRequest): NodeAsked | undefined {
   try {
     return new NodeAsked(request);
@@ -103,9 +109,9 @@ function askedOf(request: NodeRequest): NodeAsked | undefined {
   }
 }
 
-function respond(response: NodeResponse, status: number): void {
+function respond(response: NodeResponse, status: number, content?: string): void {
   response.writeHead(status);
-  response.end();
+  response.end(content);
 }
 
 /** A client that was refused while it sends has a moment to read the refusal. Then its connection closes. */

@@ -51,18 +51,17 @@ export class NodeAsked implements Asked {
   #hasLeft = false;
   #web: { readonly request: Request; readonly stream: ReadableStream<Uint8Array> | null } | undefined;
 
-  /** @throws for a head that no `Request` can have */
+  /** @throws for a method that no `Request` can have */
   constructor(request: NodeRequest) {
-    const { method = "GET", rawHeaders, originalUrl, url = "/" } = request;
+    const { method = "GET", rawHeaders } = request;
     const parsedBody = parsedBodyOf(request);
     this.method = method;
-    const address = addressOf(request);
-    this.url = PLAIN_ADDRESS.test(address) ? address : new URL(address).href;
+    this.url = addressOf(request);
     this.headers = new NodeHeaders(rawHeaders, parsedBody === undefined ? [] : ["content-length", "content-encoding"]);
     const hasBody = method !== "GET" && method !== "HEAD";
     this.#sent = hasBody && parsedBody === undefined ? new NodeBody(request) : undefined;
     this.#body = this.#sent ?? (hasBody ? new Response(parsedBody).body : null);
-    if (!METHODS.includes(method) || !(originalUrl ?? url).startsWith("/")) this.web();
+    if (!METHODS.includes(method)) this.web();
   }
 
   get signal(): AbortSignal {
@@ -151,14 +150,26 @@ class NodeHeaders implements RequestHeaders {
   }
 }
 
-/** The host is the client's word: one that would change the path is left out. */
+/** The host is the client's word: one that would change the path is left out, and so is one that `URL` refuses. */
 function addressOf(request: NodeRequest): string {
   const { socket, headers, originalUrl, url = "/" } = request;
   const path = originalUrl ?? url;
-  if (!path.startsWith("/")) return URL.canParse(path) ? path : "http://localhost/"; // of a proxy, and `OPTIONS *`
+  if (!path.startsWith("/")) return completeAddress(path);
   const host = String(headers.host ?? headers[":authority"] ?? "");
   const scheme = "encrypted" in socket && socket.encrypted ? "https" : "http";
-  return `${scheme}://${/^[\w.-]+(?::\d+)?$|^\[[\da-f:.]+\](?::\d+)?$/i.test(host) ? host : "localhost"}${path}`;
+  const address = `${scheme}://${HOST.test(host) ? host : "localhost"}${path}`;
+  if (PLAIN_ADDRESS.test(address)) return address;
+  return (URL.canParse(address) ? new URL(address) : new URL(`${scheme}://localhost${path}`)).href;
+}
+
+const HOST = /^[\w.-]+(?::\d+)?$|^\[[\da-f:.]+\](?::\d+)?$/i;
+
+/** Of a request to a proxy, and of `OPTIONS *`. No `Request` has an address with credentials. */
+function completeAddress(given: string): string {
+  const url = new URL(URL.canParse(given) ? given : "http://localhost/");
+  url.username = "";
+  url.password = "";
+  return url.href;
 }
 
 /**
