@@ -203,7 +203,8 @@ export interface PolicyOptions {
   readonly clientTools?: boolean | undefined;
   /**
    * Decides about the `https` or `http` address of an image or file, in the place of the default. The relay itself
-   * fetches nothing; the provider may.
+   * fetches nothing and looks up no name; the provider may, and a public name can lead to an inner address. Decide here
+   * when the provider fetches from inside your network.
    * @default `https` on port 443 of a public host name, without credentials
    */
   readonly attachmentUrl?: ((url: URL) => boolean) | undefined;

@@ -10,11 +10,13 @@ const MEDIA_TYPES =
 const PRIVATE_NAMES = /\.(?:local|localhost|localdomain|internal|intranet|private|lan|home|corp|svc|home\.arpa)$/;
 
 /**
- * Whether an address is one that everybody can reach: `https` on port 443 of a public host name, without credentials.
- * Addresses by number are refused, in each spelling (`URL` writes decimal, octal and hexadecimal ones as four numbers).
+ * Whether an address looks like one that everybody can reach: `https` on port 443 of a public host name, without
+ * credentials. Addresses by number are refused, in each spelling (`URL` writes decimal, octal and hexadecimal ones as
+ * four numbers). No name is looked up: a public one may lead to an inner address.
  */
 function isPublicUrl(url: URL): boolean {
   const host = url.hostname.replace(/\.$/, "");
+  const labels = host.split(".");
   return (
     url.protocol === "https:" &&
     url.port === "" && // URL leaves 443 out
@@ -22,7 +24,8 @@ function isPublicUrl(url: URL): boolean {
     url.password === "" &&
     !host.startsWith("[") &&
     !/^\d+(?:\.\d+){3}$/.test(host) &&
-    host.includes(".") &&
+    labels.length > 1 &&
+    !labels.includes("") && // a resolver may read `localhost..` as `localhost`
     !PRIVATE_NAMES.test(host)
   );
 }
