@@ -8,14 +8,14 @@ import { bundledSize } from "../support/bundled-size.ts";
 const BUILT = fileURLToPath(new URL("../../dist/index.js", import.meta.url));
 
 /**
- * In kB: all in one file, and the files before the first call where the bundler splits. Measured: 81.4 and 57.8, 74.7
- * and 58.8, 80.2 and 56.3, 79.6 and 55.6.
+ * In kB: all in one file, and the files before the first call where the bundler splits. Measured: 81.4 and 57.8, 74.8
+ * and 58.8, 80.2 and 56.3, 79.7 and 55.7.
  */
 const LIMITS = [
-  ["OpenAIClient", 81.42, 57.81],
-  ["CompatibleClient", 74.76, 58.81],
-  ["ClaudeClient", 80.25, 56.37],
-  ["GeminiClient", 79.66, 55.65],
+  ["OpenAIClient", 81.47, 57.81],
+  ["CompatibleClient", 74.82, 58.85],
+  ["ClaudeClient", 80.3, 56.42],
+  ["GeminiClient", 79.74, 55.72],
 ] as const;
 
 describe.skipIf(!existsSync(BUILT))("a page with one client has a limit:", () => {

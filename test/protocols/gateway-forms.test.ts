@@ -139,6 +139,24 @@ describe("a word for the end", () => {
 
 describe("text in another field", () => {
   test.each<Form>([
+    [
+      "of a part with another name",
+      "compatible",
+      chat(chunk({ content: [{ type: "text_delta", text: "Hi" }] }), stop),
+      { content: "Hi" },
+    ],
+    [
+      "of a part that thinks",
+      "compatible",
+      chat(chunk({ content: [{ type: "reasoning_text", text: "Hm" }] }), stop),
+      { content: "", reasoning: "Hm" },
+    ],
+    [
+      "named thinking",
+      "compatible",
+      chat(chunk({ thinking: "Hm" }), chunk({ content: "Hi" }), stop),
+      { content: "Hi", reasoning: "Hm" },
+    ],
     ["next to an empty delta", "compatible", chat(chunk({}, null, { text: "Hi" }), stop), { content: "Hi" }],
     [
       "next to a delta that has it",
@@ -165,6 +183,20 @@ describe("usage under the names of another protocol", () => {
   const counts = { inputTokens: 5, outputTokens: 2 } as AssistantMessage["usage"] & object;
 
   test.each<Form>([
+    [
+      "with its details",
+      "compatible",
+      chat({
+        ...stop,
+        usage: {
+          input_tokens: 5,
+          output_tokens: 2,
+          input_tokens_details: { cached_tokens: 3 },
+          output_tokens_details: { reasoning_tokens: 1 },
+        },
+      }),
+      { usage: { ...counts, cachedInputTokens: 3, reasoningTokens: 1 } },
+    ],
     [
       "on Chat Completions",
       "compatible",

@@ -12,9 +12,14 @@ export function messageText(content: WireDelta["content"]): string {
     .join("");
 }
 
-/** Gateways give the parts of Responses, and parts without a type. */
-export function isTextPart({ type, text }: WirePart): boolean {
-  return type === "text" || type === "output_text" || type === "refusal" || (!type && typeof text === "string");
+/** Gateways give the parts of other protocols, and parts without a type. */
+export function isTextPart(part: WirePart): boolean {
+  return part.type === "text" || part.type === "refusal" || (typeof part.text === "string" && !isThinkingPart(part));
+}
+
+/** Returns whether a part holds thinking. */
+export function isThinkingPart({ type }: WirePart): boolean {
+  return typeof type === "string" && /^(thinking|reasoning)/.test(type);
 }
 
 /** Returns the text of such a part. */

@@ -20,7 +20,7 @@ import { laterUsage } from "../common/usage-counts.ts";
 import { firstAnswer, idIn, indexIn, listIn, nameIn, objectIn, textIn } from "../common/wire-values.ts";
 import type { Decoder } from "../protocol.ts";
 import { ChatCitations, SearchSources } from "./citations.ts";
-import { isTextPart, messageText, partText, thinkingOf, thinkingText } from "./content.ts";
+import { isTextPart, isThinkingPart, messageText, partText, thinkingOf, thinkingText } from "./content.ts";
 import type { ChatDialect } from "./dialects.ts";
 import { audioIn, ChatMedia, type SoundReference } from "./media.ts";
 import { ReplayCollector, signatureOf } from "./replay.ts";
@@ -203,11 +203,12 @@ export class ChatDecoder implements Decoder {
   }
 
   #readDelta(delta: WireDelta, chunks: MessageChunk[]): void {
-    // Most deltas hold no thinking. Five reads by name are cheaper than a loop over names.
+    // Most deltas hold no thinking. Reads by name are cheaper than a loop over names.
     if (
       delta.reasoning_content ||
       delta.reasoning ||
       delta.reasoning_text ||
+      delta.thinking ||
       delta.reasoning_details ||
       delta.thinking_blocks
     )
@@ -264,12 +265,12 @@ export class ChatDecoder implements Decoder {
       const text = typeof value === "string" ? value : thinkingOf(value);
       if (text !== "") return this.#addReasoning(text, field, chunks);
     }
-    this.#addReasoning(detailed || blocks, "reasoning", chunks);
+    this.#addReasoning(detailed || blocks || thinkingOf(delta.thinking), "reasoning", chunks);
   }
 
   #readPart(part: WirePart, chunks: MessageChunk[]): void {
     this.#replay.addPart(part);
-    if (part.type === "thinking" || part.type === "reasoning") {
+    if (isThinkingPart(part)) {
       this.#addReasoning(thinkingText(part), "thinking", chunks);
     } else if (isTextPart(part)) {
       if (part.refusal) this.#refused = true;

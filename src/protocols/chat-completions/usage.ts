@@ -15,7 +15,7 @@ export function usageOf(raw: unknown, serviceTier?: string): TokenUsage | undefi
   );
   if (!counts) return undefined;
   const { input: prompt, output: completion, total } = counts;
-  const details = wire.prompt_tokens_details ?? wire.prompt_token_details;
+  const details = wire.prompt_tokens_details ?? wire.prompt_token_details ?? wire.input_tokens_details;
   const cached = countIn(
     details?.cached_tokens ??
       wire.prompt_cache_hit_tokens ??
@@ -24,7 +24,9 @@ export function usageOf(raw: unknown, serviceTier?: string): TokenUsage | undefi
       wire.cache_read_input_tokens,
   );
   const written = countIn(details?.cache_write_tokens);
-  const reasoning = countIn(wire.completion_tokens_details?.reasoning_tokens ?? wire.reasoning_tokens);
+  const reasoning = countIn(
+    (wire.completion_tokens_details ?? wire.output_tokens_details)?.reasoning_tokens ?? wire.reasoning_tokens,
+  );
   const input = withCached(prompt, cached);
   const thought = completion + (reasoning ?? 0);
   // xAI excludes thinking from the completion; others exclude it from the details also. The billed total includes it.

@@ -44,6 +44,7 @@ export interface WireDelta {
   readonly reasoning_content?: unknown;
   readonly reasoning?: unknown;
   readonly reasoning_text?: unknown;
+  readonly thinking?: unknown;
   readonly reasoning_details?: Nullable<readonly ReasoningDetail[]>;
   readonly thinking_blocks?: Nullable<readonly ThinkingBlock[]>;
   readonly tool_calls?: Nullable<readonly WireToolCall[]>;
@@ -134,6 +135,8 @@ export interface WireUsage {
   readonly input_tokens?: number | null;
   readonly output_tokens?: number | null;
   readonly cache_read_input_tokens?: number | null;
+  readonly input_tokens_details?: WireDetails | null;
+  readonly output_tokens_details?: { readonly reasoning_tokens?: number | null } | null;
   /** Azure's DeepSeek. */
   readonly reasoning_tokens?: number | null;
 }
