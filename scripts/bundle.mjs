@@ -3,7 +3,7 @@
  * them, and the declarations that an entry leads to. One file a source would cost every program a millisecond for each 25 of
  * them before its first request.
  */
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, isAbsolute, join } from "node:path";
 import { rolldown } from "rolldown";
 
@@ -171,10 +171,14 @@ function joinForNode(folder) {
   });
 }
 
-/** Makes the entry for pages a file that imports by paths alone, so that a browser reads it without a bundler too. */
-function joinForPages(folder) {
+/**
+ * Makes the entry for pages a file that imports by paths alone, so that a browser reads it without a bundler too. Others
+ * reach it by name: a test runner chooses an entry as a page would, and then has Node read it.
+ */
+async function joinForPages(folder) {
   const input = { index: join(folder, "web", "index.js") };
-  return joinFiles(folder, { to: "web", input, inside: [join(folder, "shared", "mirror.js")], groups: [] });
+  await joinFiles(folder, { to: "web", input, inside: [join(folder, "shared", "mirror.js")], groups: [] });
+  writeFileSync(join(folder, "shared", "web.js"), 'export * from "#web";\n');
 }
 
 /**

@@ -19,8 +19,8 @@ import { startServer } from "./runtimes/server.mjs";
 import { startStage } from "./runtimes/stage.mjs";
 import { build, install, npm, root } from "./setup.mjs";
 
-/** In addition to the documents and the embedded model's weights. Measured: 625, of which the chat page is 42, and Node's core 50. */
-const codeLimitKb = 640;
+/** In addition to the documents and the embedded model's weights. Measured: 693, of which the chat page is 42, and Node's own files 138. */
+const codeLimitKb = 700;
 /** Of the chat page, in the documents. Measured: 264. */
 const picturesLimitKb = 300;
 /** The documents that the README links to, the changelog and `llms.txt`. Measured: 112. */

@@ -112,6 +112,21 @@ describe.skipIf(!existsSync(join(DIST, "index.js")))("in the built package", () 
     expect(read.filter((file) => file.startsWith("node/"))).toEqual([]);
   });
 
+  test.each(["browser", "worker", "default"])(
+    "a test runner that chooses entries by %s, and has Node read them, has one of each",
+    async (condition) => {
+      const chosen = Object.entries(manifest.exports).flatMap(([name, choice]) => {
+        if (/json$|react$/.test(name)) return [];
+        const { [condition]: file, default: other } = choice as Readonly<Record<string, string>>;
+        return [join(ROOT, file ?? other ?? "")];
+      });
+      const read = await filesReadFor([...ENTRIES, ...chosen]);
+      expect(read).toContain("shared/web.js");
+      expect(read).toContain("node/core.js");
+      expect(read.filter(isTwice)).toEqual([]);
+    },
+  );
+
   test.each(["node", "browser"])("a bundler gives a program one core under the condition %s", async (condition) => {
     const build = await rolldown({
       cwd: ROOT,
