@@ -129,6 +129,9 @@ const hasMethods =
     return `must be an object with ${names.map((name) => `\`${name}\``).join(", ")}`;
   };
 
+/** Returns whether a value is a store itself. */
+const isStore = (value: unknown): boolean => hasMethods("append", "load")(value) === undefined;
+
 function pathFault(value: unknown): string | undefined {
   return typeof value === "string" && value.startsWith("/") ? undefined : 'must be a path, such as "/api/chat"';
 }
@@ -136,8 +139,10 @@ function pathFault(value: unknown): string | undefined {
 const FAULTS: { readonly [Name in Exclude<keyof RelayOptions, keyof PolicyOptions>]-?: Fault } = {
   client: hasMethods("sendMessage", "sendMessageStream"),
   log: hasMethods("begin", "read", "seal", "takeOver", "head", "watch"),
-  sessions: (value) =>
-    hasMethods("append", "load")((value as Partial<SessionSetup> | null)?.store) && "must have a `store`",
+  sessions: (value) => {
+    if (isStore(value)) return "must be an object with that `store`";
+    return isStore((value as Partial<SessionSetup> | null)?.store) ? undefined : "must have a `store`";
+  },
   systemPrompt: (value) => (typeof value === "string" ? undefined : "must be a string"),
   tools: (value) => (Array.isArray(value) ? undefined : "must be an array of tools"),
   budget: () => undefined, // its faults are sentences of their own
@@ -162,7 +167,8 @@ const FAULTS: { readonly [Name in Exclude<keyof RelayOptions, keyof PolicyOption
 export function settingsOf(options: RelayOptions): RelaySettings {
   const hasSessions = options?.sessions !== undefined;
   const policy = policyOf(options, { hasSessions, otherOptions: Object.keys(FAULTS) });
-  if (isJsonObject(options.sessions)) checkOpenNames(options.sessions, ["client", "id"], "sessions.");
+  if (isJsonObject(options.sessions) && !isStore(options.sessions))
+    checkOpenNames(options.sessions, ["client", "id"], "sessions.");
   for (const [name, faultOf] of Object.entries(FAULTS)) {
     const value = options[name as keyof typeof FAULTS];
     const fault = value === undefined && name !== "client" ? undefined : faultOf(value);

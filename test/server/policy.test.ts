@@ -1,5 +1,8 @@
 /** A relay's options: safe defaults, and mistakes that are named when the relay is made. */
 
+import { MemoryStore } from "cloudllm";
+import { createRelay, type RelayOptions } from "cloudllm/server";
+import { scriptedClient } from "cloudllm/testing";
 import { describe, expect, test } from "vitest";
 import { policyOf } from "../../src/server/policy/policy.ts";
 import type { PolicyOptions } from "../../src/server/policy/policy-options.ts";
@@ -9,6 +12,15 @@ const made = (options: object, hasSessions = false) =>
   policyOf({ authorize: "public", ...options } as PolicyOptions, { hasSessions, otherOptions: ["client", "log"] });
 
 describe("options", () => {
+  test.each<[sessions: unknown, message: RegExp]>([
+    [new MemoryStore(), /`sessions` must be an object with that `store`/],
+    [{ stor: new MemoryStore() }, /Unknown option `sessions\.stor`\. Did you mean `sessions\.store`/],
+    [{ budget: {} }, /`sessions` must have a `store`/],
+  ])("a store in the place of its settings is named, case %#", (sessions, message) => {
+    const options = { client: scriptedClient([]), authorize: "public", sessions } as RelayOptions;
+    expect(() => createRelay(options)).toThrow(message);
+  });
+
   test("a relay that nobody was let into cannot be made", () => {
     expect(() => policyOf({} as PolicyOptions, { hasSessions: false })).toThrow(/needs the option `authorize`/);
   });
