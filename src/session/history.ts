@@ -245,6 +245,11 @@ function resultsOf(
 ): readonly Message[] {
   const faulty = results.map(messageFault).find((fault) => fault !== undefined);
   if (faulty) throw new SendError("invalidRequest", `A tool result ${faulty}.`);
+  const other = results.find(({ role }) => role !== "tool");
+  if (other) {
+    const advice = "Give the text or the parts of one turn: a session has the earlier messages.";
+    throw new SendError("invalidRequest", `A message of the role "${other.role}" is not a tool result. ${advice}`);
+  }
   const waiting = new Set(pending.map(({ id }) => id));
   const given = new Map<string, ToolMessage>();
   for (const result of results) {

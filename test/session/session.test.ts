@@ -7,6 +7,15 @@ const USAGE = { inputTokens: 10, outputTokens: 4, cachedInputTokens: 3 };
 /** A client that answers "Fine." as often as it is asked. */
 const fine = (model = "script") => scriptedClient(() => ({ text: "Fine." }), { model });
 
+test.each(["user", "system", "assistant"])(
+  "a session that gets messages of the role %s, as a client does, says what it takes",
+  async (role) => {
+    const messages = [{ role, content: "Hi" }] as unknown as ToolMessage[];
+    const failure = new LLMSession({ client: fine() }).sendMessage(messages);
+    await expect(failure).rejects.toThrow(`A message of the role "${role}" is not a tool result. Give the text`);
+  },
+);
+
 describe("tokenUsage", () => {
   test("sums what the providers reported, for streamed and non-streamed turns alike", async () => {
     const session = new LLMSession({ client: scriptedClient(() => ({ text: "Fine.", ending: { usage: USAGE } })) });
