@@ -54,7 +54,8 @@ export function tunnelRefusedError(
 /** Returns the error for a proxy that cannot be reached, or whose certificate is not trusted. */
 export function unreachableError(proxy: ProxyServer, error: unknown): SendError {
   const code = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
-  return new SendError("network", `Could not reach ${named(proxy, "the")}: ${messageOf(error) || code}`, {
+  const advice = code === "ECONNREFUSED" ? ". Is the proxy running there?" : "";
+  return new SendError("network", `Could not reach ${named(proxy, "the")}: ${messageOf(error) || code}${advice}`, {
     code: code ?? CODE,
     cause: error,
     retryable: isCertificate(code) ? false : undefined,

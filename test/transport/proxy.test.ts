@@ -216,7 +216,7 @@ describe.skipIf(opensslMissing)("what a proxy refuses is said, without its passw
     const error = await failureOf(streamed(clientOf(provider, { proxy: proxy.url.replace("//", "//me:hunter2@") })));
     expect(error).toMatchObject({ kind: "network", code: "ECONNREFUSED", retryable: true });
     expect(error.message).toMatch(
-      /Could not reach the proxy http:\/\/127\.0\.0\.1:\d+ \(the option `proxy`\): connect ECONNREFUSED/,
+      /Could not reach the proxy http:\/\/127\.0\.0\.1:\d+ \(the option `proxy`\): connect ECONNREFUSED .+\. Is the proxy running there\?/,
     );
     expect(shownBy(error)).not.toContain("hunter2");
   });
