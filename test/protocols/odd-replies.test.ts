@@ -96,6 +96,11 @@ describe("Anthropic", () => {
     ["deltas that do not say what they are", about(...block({ type: "text" }, { text: "Hi" })), { content: "Hi" }],
     ["a block that does not say what it is", about(...block({ text: "Hi" }, { text: " you" })), { content: "Hi you" }],
     [
+      "a block whose kind has no text form",
+      about(...block({ type: { toString: 1 } }), ...block({ text: "Hi" })),
+      { content: "Hi" },
+    ],
+    [
       "sources that are none",
       about(...block({ type: "text", text: "So.", citations: [null, { url: 5 }, { url: "https://a.com" }] })),
       { content: "So.", citations: [{ url: "https://a.com", startIndex: 0, endIndex: 3 }] },
@@ -116,6 +121,7 @@ describe("Responses", () => {
     content_index: 0,
     delta: text,
   });
+  const textless = { toString: 1 };
   const done = (place: unknown, text: string) => ({
     type: "response.output_item.done",
     output_index: place,
@@ -128,6 +134,22 @@ describe("Responses", () => {
       "places that are texts",
       [delta("0", "a"), delta("1", "b"), done("0", "a"), done("1", "b"), completed()],
       { content: "ab" },
+    ],
+    [
+      "an item, a part and a call's id whose words have no text form",
+      [
+        { type: "response.output_item.done", output_index: 0, item: { type: textless, name: textless } },
+        {
+          type: "response.output_item.done",
+          output_index: 1,
+          item: {
+            type: "message",
+            content: [{ type: "output_text", text: "Hi" }, { type: textless }],
+          },
+        },
+        completed(),
+      ],
+      { content: "Hi" },
     ],
     [
       "sources next to the answer",

@@ -36,7 +36,7 @@ export class ProviderTools {
   end({ tool_use_id, type, content, is_error }: WireBlock, chunks: MessageChunk[]): void {
     const id = nameIn(tool_use_id);
     const call = this.#calls?.take(id);
-    const failed = is_error === true || (isJsonObject(content) && String(content.type).endsWith("_error"));
+    const failed = is_error === true || (isJsonObject(content) && (nameIn(content.type) ?? "").endsWith("_error"));
     const providerToolCall = {
       ...(call ?? { ...(id && { id }), name: (type ?? "").replace(/_tool_result$/, "") }),
       result: content,

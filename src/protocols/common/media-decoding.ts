@@ -99,7 +99,7 @@ const HOLDERS = [
  * @param fallback the type of bytes whose beginning is unknown
  */
 export function mediaIn(part: JsonObject, fallback = "image/jpeg"): Media | undefined {
-  const type = String(part.type ?? "");
+  const type = nameIn(part.type) ?? "";
   const isMedia = /image|audio|video|media|file/i.test(type) || "inlineData" in part || "inline_data" in part;
   if (!isMedia || /call|result|search/.test(type)) return undefined;
   const usual = /audio/i.test(type) ? "audio/pcm;rate=24000" : fallback;

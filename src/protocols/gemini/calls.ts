@@ -10,7 +10,7 @@ import { toolCallOf } from "../common/tool-call-arguments.ts";
 import { uniqueCallId } from "../common/tool-call-ids.ts";
 import { cutCallError, malformedCallError } from "../common/tool-call-tracker.ts";
 import { WaitingCalls } from "../common/waiting-calls.ts";
-import { argumentsIn, idIn, listIn, objectIn, textIn } from "../common/wire-values.ts";
+import { argumentsIn, idIn, listIn, nameIn, objectIn, textIn } from "../common/wire-values.ts";
 import { addArgument } from "./partial-arguments.ts";
 import type { GeminiPart, PartialArgument } from "./wire.ts";
 
@@ -186,7 +186,7 @@ function waitingIdIn(asked: { readonly id?: unknown } | null | undefined, kind: 
 }
 
 function toolName({ toolType }: { readonly toolType?: unknown }): string {
-  return String(toolType ?? "tool").toLowerCase();
+  return (nameIn(toolType) ?? "tool").toLowerCase();
 }
 
 /** Returns a value as text, without its path. */

@@ -4,6 +4,7 @@
  */
 
 import { wordsOf } from "../../platform/text-of.ts";
+import { nameIn } from "../common/wire-values.ts";
 import type { ResponsesDialect } from "./dialects.ts";
 
 interface Item {
@@ -29,9 +30,9 @@ export function isCallersCall(item: Item, { runsCustomTools }: ResponsesDialect)
 
 /** Returns whether a call is of xAI's own tool: it has no id, or one of another form. */
 function isXaiCall({ name, call_id: id }: Item): boolean {
-  const callId = String(id ?? "");
-  if (callId.startsWith("xs_") || XAI_TOOLS.test(String(name))) return true;
-  return XAI_COMMON_TOOLS.test(String(name)) && !callId.startsWith("call");
+  const callId = nameIn(id) ?? "";
+  if (callId.startsWith("xs_") || XAI_TOOLS.test(nameIn(name) ?? "")) return true;
+  return XAI_COMMON_TOOLS.test(nameIn(name) ?? "") && !callId.startsWith("call");
 }
 
 /** Items other than function calls that wait for the caller, unless the reply holds their result. */

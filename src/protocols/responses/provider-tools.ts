@@ -2,11 +2,12 @@
 
 import type { ProviderToolCall } from "../../contract/message.ts";
 import { parseModelJson } from "../../platform/model-json.ts";
+import { nameIn } from "../common/wire-values.ts";
 import type { ResponseItem } from "./wire.ts";
 
 /** Returns the call of a provider tool; `undefined` for any other item. */
 export function providerToolCallOf(item: ResponseItem): ProviderToolCall | undefined {
-  const type = String(item.type ?? "");
+  const type = nameIn(item.type) ?? "";
   const isCall = type.endsWith("_call") || type.startsWith("mcp_") || type === "program";
   if (!isCall) return undefined;
   const args = item.action ?? item.arguments ?? item.input ?? item.code ?? item.queries ?? item.operation;
@@ -23,7 +24,7 @@ export function providerToolCallOf(item: ResponseItem): ProviderToolCall | undef
 /** Returns the queries of a search; `undefined` for any other item. */
 export function searchQueriesOf(item: ResponseItem): readonly string[] | undefined {
   const name = typeof item.name === "string" ? item.name : "";
-  const isSearch = /^(web|x)_search_call$/.test(String(item.type)) || /^(web_search|x_\w+_search)/.test(name);
+  const isSearch = /^(web|x)_search_call$/.test(nameIn(item.type) ?? "") || /^(web_search|x_\w+_search)/.test(name);
   if (!isSearch) return undefined;
   const action = parsedOr(item.action ?? item.arguments ?? item.input);
   if (typeof action !== "object" || action === null) return [];

@@ -1,6 +1,7 @@
 /** Items of a reply in the form that later requests take. Replies have fields that requests refuse. */
 
 import type { JsonObject } from "../../platform/json-object.ts";
+import { nameIn } from "../common/wire-values.ts";
 import type { ResponseItem } from "./wire.ts";
 
 /**
@@ -49,7 +50,7 @@ const NULL_IS_ABSENT = ["message", "reasoning", "function_call", "custom_tool_ca
 
 /** Returns the item with the fields that a request may hold. */
 export function inputForm(item: ResponseItem): JsonObject {
-  const type = String(item.type);
+  const type = nameIn(item.type) ?? "";
   const fields = Object.hasOwn(INPUT_FIELDS, type) ? INPUT_FIELDS[type] : undefined;
   if (fields === undefined) return item;
   const kept = picked(item, fields);
@@ -70,7 +71,7 @@ export function hasContent(item: ResponseItem): boolean {
 
 function partsOf({ content }: ResponseItem): readonly JsonObject[] {
   return objectsIn(content).flatMap((part) => {
-    const type = TEXT_TYPES.includes(part.type) ? "output_text" : String(part.type);
+    const type = TEXT_TYPES.includes(part.type) ? "output_text" : (nameIn(part.type) ?? "");
     const fields = Object.hasOwn(PART_FIELDS, type) ? PART_FIELDS[type] : undefined;
     return fields && typeof part[fields[0]] === "string" ? [{ ...withoutNulls(picked(part, fields)), type }] : [];
   });
