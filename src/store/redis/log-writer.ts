@@ -23,6 +23,8 @@ export interface WrittenLog {
   readonly leaseMs: number;
   /** How long an ended run is kept, in milliseconds. */
   readonly keepMs: number;
+  /** Has the last run of a chat be known no longer than a run that is not renewed. Never rejects. */
+  renewLatestRun(chat: string): Promise<void>;
 }
 
 /** The head of a run with a word of the process that began it: it recognizes its own after a lost answer. */
@@ -107,6 +109,7 @@ export class RedisLogWriter implements LogWriter {
       ["PEXPIRE", head, `${keepMs}`],
       ["DEL", own(this.attempt)],
     ]);
+    await this.#log.renewLatestRun(this.#head.head.chat);
     if (!isIdTooSmall(added) && replyValue(added) === null) {
       if (!isHeld || !(await this.#isKept())) return undefined;
       [added] = await client.pipeline([
@@ -180,6 +183,7 @@ export class RedisLogWriter implements LogWriter {
     const { leaseMs } = this.#log;
     if (now - this.#renewedAt < leaseMs / 3) return [];
     this.#renewedAt = now;
+    void this.#log.renewLatestRun(this.#head.head.chat);
     const ms = this.#lifeMs;
     return [
       ["PEXPIRE", this.#keys.log, ms],

@@ -172,7 +172,8 @@ class RedisLog implements ReplyLog, WrittenLog {
   async seal(run: string, end: RunEnd): Promise<RunEnd | undefined> {
     const keys = this.#keysOf(run);
     for (;;) {
-      if (!(await this.#exists(keys.head))) return undefined;
+      const stored = await this.#storedHead(keys);
+      if (!stored) return undefined;
       const top = await topOf(this.client, keys.log);
       if (top?.type === "end") return top.end;
       const attempt = top ? attemptBehind(top) : 1;
@@ -184,6 +185,7 @@ class RedisLog implements ReplyLog, WrittenLog {
         ["PEXPIRE", keys.head, `${this.keepMs}`],
       ]);
       if (isIdTooSmall(added) || replyValue(added) === null) continue; // sealed, taken over or deleted meanwhile
+      await this.renewLatestRun(stored.head.chat);
       this.notifier.notify(keys.log);
       return end;
     }
@@ -206,7 +208,10 @@ class RedisLog implements ReplyLog, WrittenLog {
     return chatRunOf(await this.client.command(["XREVRANGE", this.#chatKey(chat), "+", "-", "COUNT", "1"]));
   }
 
-  /** The number is the id of the only item of a stream: Redis refuses one that is not above the last. */
+  /**
+   * The number is the id of the only item of a stream: Redis refuses one that is not above the last. The item lives as
+   * long as a run may last, until the writer of a run renews it.
+   */
   async setLatestRun(chat: string, next: ChatRun): Promise<boolean> {
     const key = this.#chatKey(chat);
     const [added, expiry] = await this.client.pipeline([
@@ -217,6 +222,11 @@ class RedisLog implements ReplyLog, WrittenLog {
     if (!isIdTooSmall(added)) return replyValue(added) !== null;
     const latest = await this.latestRun(chat); // after a lost answer it may be this one
     return latest?.number === next.number && latest.run === next.run;
+  }
+
+  async renewLatestRun(chat: string): Promise<void> {
+    // A newer run of the chat renews it again in time. Apart from the keys of the run: a cluster has it on another node.
+    await this.client.command(["PEXPIRE", this.#chatKey(chat), `${this.#lifeMs}`]).catch(() => undefined);
   }
 
   watch(run: string, notify: () => void): () => void {
