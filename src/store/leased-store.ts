@@ -82,8 +82,11 @@ export interface SessionTable {
   read(key: string): Promise<readonly string[]>;
   /** Resolves with at most `limit` sessions behind `after`, in order; `id` is their key. */
   list(request: PageRequest): Promise<readonly StoredSession[]>;
-  /** Deletes a session that is free. Resolves with the time until its lease expires, when it is not; else with 0. */
-  remove(key: string, leaseMs: number): Promise<number>;
+  /**
+   * Deletes a session that is free. Resolves with the time until its lease expires, when it is not; else with 0.
+   * @param isAwaited whether the caller still waits: it may write again after a failure, which must stay
+   */
+  remove(key: string, leaseMs: number, isAwaited: () => boolean): Promise<number>;
   /** Returns a better error than that of the driver, where there is one. */
   explain?(error: unknown): SendError | undefined;
 }
@@ -193,8 +196,13 @@ export abstract class LeasedStore implements SessionStore {
 
   async delete(id: string): Promise<void> {
     if (this.#claims.has(id) || this.#claiming.has(id)) throw busy(id, "this process");
-    const forMs = await this.#run(() => this.#table.remove(keyOfId(id), this.#leaseMs));
-    if (forMs > 0) throw busy(id, "another process", forMs);
+    let isAwaited = true;
+    try {
+      const forMs = await this.#run(() => this.#table.remove(keyOfId(id), this.#leaseMs, () => isAwaited));
+      if (forMs > 0) throw busy(id, "another process", forMs);
+    } finally {
+      isAwaited = false;
+    }
   }
 
   async release(id: string): Promise<void> {

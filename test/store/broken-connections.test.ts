@@ -177,9 +177,33 @@ describe.each(SUBJECTS)("$name", ({ missing, drivers, start, store: storeOf, han
   });
 });
 
+test.skipIf(SUBJECTS[0]?.missing !== undefined).each([0, 1])(
+  "PostgreSQL: a deletion that failed, and arrives late, deletes no conversation that was begun since (request %i)",
+  async (at) => {
+    await using engine = await startPostgres();
+    const { client, close } = await (postgresDrivers[0] as Driver).connect(engine.url);
+    const late = lateClient(client);
+    const store = new PostgresStore(late.client as PostgresLike, { leaseMs: LEASE_MS });
+    await store.migrate();
+    await store.append("a", [record(1)]);
+    await store.release("a");
+    late.hold(at);
+    await expect(store.delete("a")).rejects.toMatchObject({ kind: "storage" });
+    late.pass();
+    await store.append("a", [record(2)]);
+    await store.release("a");
+    await late.deliver();
+    expect(await store.load("a")).toEqual([record(1), record(2)]);
+    await store.delete("a");
+    expect(await store.load("a")).toEqual([]);
+    await close();
+  },
+);
+
 /** A client whose requests can be held on the way: they reject at once, and are delivered later. */
 function lateClient(client: object) {
   let isHeld = false;
+  let passing = 0;
   const held: (() => unknown)[] = [];
   const hold = async (request: () => unknown): Promise<never> => {
     held.push(request);
@@ -192,13 +216,15 @@ function lateClient(client: object) {
         if (typeof value !== "function") return value;
         return (...args: unknown[]) => {
           const call = () => Reflect.apply(value, target, args);
-          if (!isHeld) return call();
+          if (!isHeld || passing-- > 0) return call();
           return name === "pipeline" ? { exec: () => hold(() => call().exec()) } : hold(call);
         };
       },
     }),
-    hold() {
+    /** @param after so many requests pass before */
+    hold(after = 0) {
       isHeld = true;
+      passing = after;
     },
     pass() {
       isHeld = false;

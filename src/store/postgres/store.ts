@@ -119,13 +119,19 @@ WITH gone AS (
 )
 UPDATE cloudllm_sessions SET holder = NULL WHERE id = $1 AND holder = $2 AND updated_at IS NOT NULL`;
 
-/** The foreign key deletes the records with their session. */
+const FIND = `
+SELECT next::text, updated_at::text,
+  CASE WHEN holder IS NULL OR held_until <= ${NOW} THEN 0 ELSE held_until - ${NOW} END::float8 AS for_ms
+FROM cloudllm_sessions WHERE id = $1`;
+
+/**
+ * Deletes a session as it was found: a statement that comes late must not delete what was written since. The foreign
+ * key deletes the records with their session.
+ */
 const REMOVE = `
-WITH gone AS (
-  DELETE FROM cloudllm_sessions WHERE id = $1 AND (holder IS NULL OR held_until <= ${NOW}) RETURNING id
-)
-SELECT greatest(1, held_until - ${NOW})::float8 AS for_ms FROM cloudllm_sessions
-WHERE id = $1 AND NOT EXISTS (SELECT FROM gone)`;
+DELETE FROM cloudllm_sessions
+WHERE id = $1 AND next = $2::bigint AND updated_at IS NOT DISTINCT FROM $3::bigint
+  AND (holder IS NULL OR held_until <= ${NOW}) RETURNING id`;
 
 const LIST = `
 SELECT id, updated_at::float8, title FROM cloudllm_sessions
@@ -176,9 +182,14 @@ class PostgresTable implements SessionTable {
     return rows.map((row) => storedSession(String(row.id), Number(row.updated_at), row.title));
   }
 
-  async remove(key: string): Promise<number> {
-    const [row] = await this.#query(REMOVE, [key]);
-    return row === undefined ? 0 : Number(row.for_ms);
+  async remove(key: string, _leaseMs: number, isAwaited: () => boolean): Promise<number> {
+    for (;;) {
+      const [row] = await this.#query(FIND, [key]);
+      const forMs = Number(row?.for_ms ?? 0);
+      if (!row || forMs > 0 || !isAwaited()) return Math.ceil(forMs);
+      const updatedAt = row.updated_at === null ? null : String(row.updated_at);
+      if ((await this.#query(REMOVE, [key, String(row.next), updatedAt])).length > 0) return 0;
+    }
   }
 
   explain(cause: unknown): SendError | undefined {

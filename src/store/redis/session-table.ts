@@ -131,12 +131,17 @@ export class RedisSessionTable implements SessionTable {
     return this.#listing.page(request);
   }
 
-  async remove(key: string, leaseMs: number): Promise<number> {
+  async remove(key: string, leaseMs: number, isAwaited: () => boolean): Promise<number> {
     const [last] = await this.#last(key);
+    if (!isAwaited()) return 0;
     const taken: Taken = last
       ? await this.take(key, crypto.randomUUID(), leaseMs)
       : { token: "0", next: 1, isKept: false };
     if (taken.token === undefined) return taken.forMs;
+    if (!isAwaited()) {
+      await this.giveBack({ key, token: taken.token, isKept: taken.isKept });
+      return 0;
+    }
     await this.#all([
       ["DEL", this.#keys.log(key), this.#keys.own(key, taken.token), this.#keys.title(key)],
       ...this.#listing.removing(key),
