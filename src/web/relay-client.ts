@@ -150,6 +150,9 @@ export function relayClient(options: RelayClientOptions): RelayClient {
     const timeouts = { ...rest.timeouts, ...given.timeouts };
     for (const ms of Object.values(timeouts)) if (ms !== undefined) checkNumber("timeouts", ms);
     if (signal?.aborted) throw abortError(signal);
+    // Not in the constructor, which a page calls on its server too.
+    if (!rest.fetch && !URL.canParse(String(url), globalThis.document?.baseURI ?? globalThis.location?.href))
+      throw new SendError("invalidRequest", "The `url` is not complete. Outside a page, begin it with https://.");
     const reply = relayedReply({
       ...named,
       ...parts,

@@ -48,3 +48,11 @@ describe.each<[string, (options: never) => TypedClient | object, object]>([
     expect(make(all as never)).toBeDefined();
   });
 });
+
+test("an address without a host is refused at once outside a page, and not tried for a minute", async () => {
+  const client = relayClient({ url: "/api/chat" });
+  await expect(client.sendMessage([{ role: "user", content: "Hi" }])).rejects.toMatchObject({
+    kind: "invalidRequest",
+    message: "The `url` is not complete. Outside a page, begin it with https://.",
+  });
+});

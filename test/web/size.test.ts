@@ -8,8 +8,8 @@ import { bundledSize } from "../support/bundled-size.ts";
 const BUILT = fileURLToPath(new URL("../../dist/web/index.js", import.meta.url));
 const HOOK = fileURLToPath(new URL("../../dist/react/index.js", import.meta.url));
 
-/** Measured: 9.67 kB, 0.4 of them for the check of option names, 0.1 for pieces of a call that come again. */
-const MAX_KB = 9.7;
+/** Measured: 9.75 kB, 0.4 of them for the check of option names, 0.1 for pieces of a call that come again. */
+const MAX_KB = 9.8;
 
 /** Measured: 7.21 kB, 0.1 of them for the check of option names, 0.1 for servers that render chats of many users. */
 const MAX_CHATS_KB = 7.22;

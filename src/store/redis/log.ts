@@ -225,7 +225,7 @@ class RedisLog implements ReplyLog, WrittenLog {
   }
 
   async renewLatestRun(chat: string): Promise<void> {
-    // A newer run of the chat renews it again in time. Apart from the keys of the run: a cluster has it on another node.
+    // A newer run of the chat renews it in time. Apart from the keys of the run: a cluster has it on another node.
     await this.client.command(["PEXPIRE", this.#chatKey(chat), `${this.#lifeMs}`]).catch(() => undefined);
   }
 
