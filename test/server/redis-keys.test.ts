@@ -90,6 +90,8 @@ describe.skipIf(missing !== undefined)(`the keys of redisLog${missing === undefi
     await annotate(`${RUNS} replies, ${looks} looks at a key`);
     expect(immortal).toEqual([]);
     expect(looks).toBeGreaterThan(RUNS);
-    await expect.poll(() => commands.call("DBSIZE"), { timeout: times.leaseMs + times.keepMs + 5_000, interval: 100 }).toBe(0);
+    await expect
+      .poll(() => commands.call("DBSIZE"), { timeout: times.leaseMs + times.keepMs + 5_000, interval: 100 })
+      .toBe(0);
   });
 });
