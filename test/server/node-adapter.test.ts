@@ -1,16 +1,11 @@
 /** The relay's handler under the servers that people run: `node:http`, `node:http2`, Express with and without middleware. */
 
-import {
-  createServer,
-  type IncomingMessage,
-  request as nodeRequest,
-  type RequestListener,
-  type Server,
-} from "node:http";
+import { type IncomingMessage, request as nodeRequest } from "node:http";
 import { connect, createServer as createServer2 } from "node:http2";
 import { type AddressInfo, connect as connectSocket } from "node:net";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { toNode } from "../../src/server/http/node-adapter.ts";
+import { useListeners } from "../support/listeners.ts";
 import { compression, expressOf, frameworksMissing, hono } from "../support/web-frameworks.ts";
 
 const WORDS = ["one", "two", "three", "four"];
@@ -25,17 +20,7 @@ afterEach(() => {
   for (const server of servers.splice(0)) server.close();
 });
 
-async function listen(listener: RequestListener): Promise<string> {
-  const server: Server = createServer(listener);
-  servers.push({
-    close() {
-      server.close();
-      server.closeAllConnections();
-    },
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
+const listen = useListeners();
 
 /** A body that gives each word only when it is let go, and notes that it was cancelled. */
 function gatedWords() {

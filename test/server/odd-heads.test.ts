@@ -1,27 +1,12 @@
 /** Requests with a head that no client of a relay sends: odd hosts, addresses and methods. */
 
-import { createServer, type RequestListener, type Server } from "node:http";
-import { type AddressInfo, connect as connectSocket } from "node:net";
-import { afterEach, expect, test } from "vitest";
+import { connect as connectSocket } from "node:net";
+import { expect, test } from "vitest";
 import { toNode } from "../../src/server/http/node-adapter.ts";
+import { useListeners } from "../support/listeners.ts";
 import { relayOf } from "./hardened-relay.ts";
 
-const servers: { close(): unknown }[] = [];
-afterEach(() => {
-  for (const server of servers.splice(0)) server.close();
-});
-
-async function listen(listener: RequestListener): Promise<string> {
-  const server: Server = createServer(listener);
-  servers.push({
-    close() {
-      server.close();
-      server.closeAllConnections();
-    },
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
+const listen = useListeners();
 
 /** Sends bytes as they are and resolves with those that come back within the first answer. */
 function rawAnswer(origin: string, bytes: string): Promise<string> {

@@ -1,18 +1,12 @@
 /** `toNode` answers a relay's requests without a `Request` and a `Response`. A client must see no difference. */
 
-import {
-  Agent,
-  createServer,
-  type IncomingMessage,
-  request as nodeRequest,
-  type RequestListener,
-  type ServerResponse,
-} from "node:http";
+import { Agent, type IncomingMessage, request as nodeRequest, type ServerResponse } from "node:http";
 import { connect as connect2, createServer as createServer2 } from "node:http2";
 import { type AddressInfo, connect as connectSocket, type Socket } from "node:net";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { createRelay, memoryLog, type RelayOptions, toNode } from "../../src/server/index.ts";
 import { Gate, scriptedClient } from "../../src/testing/index.ts";
+import { useListeners } from "../support/listeners.ts";
 import { OPEN_RELAY } from "../support/relay-site.ts";
 import { compression, expressOf, frameworksMissing } from "../support/web-frameworks.ts";
 
@@ -24,20 +18,12 @@ const ROADS = [
   ["web", (handle: Handle) => toNode((request) => handle(request))],
 ] as const;
 
+const listen = useListeners();
+
 const closings: (() => unknown)[] = [];
 afterEach(async () => {
   for (const close of closings.splice(0)) await close();
 });
-
-async function listen(listener: RequestListener): Promise<string> {
-  const server = createServer(listener);
-  closings.push(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
 
 function relayOf(options: Partial<RelayOptions> = {}): Handle {
   const client = scriptedClient(() => ({ text: ["One ", "two ", "three."] }));
