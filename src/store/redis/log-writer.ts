@@ -103,13 +103,14 @@ export class RedisLogWriter implements LogWriter {
     const { head, log, own } = this.#keys;
     const isHeld = performance.now() < this.#heldUntil;
     const fields = [closingId(this.attempt), ...endFields(end)];
+    const renewed = this.#log.renewLatestRun(this.#head.head.chat); // at the same time
     let [added] = await client.pipeline([
       ["XADD", log, "NOMKSTREAM", ...fields],
       ["PEXPIRE", log, `${keepMs}`],
       ["PEXPIRE", head, `${keepMs}`],
       ["DEL", own(this.attempt)],
     ]);
-    await this.#log.renewLatestRun(this.#head.head.chat);
+    await renewed;
     if (!isIdTooSmall(added) && replyValue(added) === null) {
       if (!isHeld || !(await this.#isKept())) return undefined;
       [added] = await client.pipeline([

@@ -36,8 +36,10 @@ export class DatabaseFiles {
   }
 }
 
-/** Returns the identity of the file at a path; `undefined` when there is none. It does not open the file: to close it
- * would end the locks of SQLite in this process. */
+/**
+ * Returns the identity of the file at a path; `undefined` when there is none. It does not open the file: to close it
+ * would end the locks of SQLite in this process.
+ */
 function identityOf(path: string): string | undefined {
   const found = statSync(path, { bigint: true, throwIfNoEntry: false });
   return found && `${found.dev}:${found.ino}`;
